@@ -1,0 +1,132 @@
+"""The errors of filetracker, one tree for both ends.
+
+::
+
+    FiletrackerError
+      InvalidName          (ValueError)       a name or a version that filetracker does not take
+      NotFound             (FileNotFoundError, KeyError)    no such file, or not in that version
+      NameConflict                            a file where a directory is needed, or the reverse
+      BadUpload            (ValueError)       an upload that is not what it says it is
+      StoreFull            (OSError)          no room on the disk of the store or of the cache
+      StoreUnusable                           a directory that cannot serve as a store
+        StoreInUse                            another process has the store open
+      Damaged                                 stored bytes that cannot be read as what was stored
+      Busy                                    not now; the same call may succeed later
+      ConnectionFailed     (ConnectionError)  the server did not answer, or not to the end
+      BadAnswer                               an answer that is not what it says it is
+      ServerError                             the server answered with an error
+"""
+
+from __future__ import annotations
+
+
+class FiletrackerError(Exception):
+    """The base of every error that filetracker raises on purpose."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        # Built-in bases such as KeyError would quote the sentence.
+        return self.message
+
+
+class InvalidName(FiletrackerError, ValueError):
+    """A name or a version that filetracker does not take."""
+
+
+class NotFound(FiletrackerError, FileNotFoundError, KeyError):
+    """No such file, or not in that version.
+
+    ``name`` is the name that was asked for.
+    """
+
+    def __init__(self, name: str, message: str | None = None) -> None:
+        super().__init__(message or 'no such file: %s' % name)
+        self.name = name
+
+
+class NameConflict(FiletrackerError):
+    """A file stands where a directory is needed, or the reverse.
+
+    ``name`` cannot be stored while ``other`` is.
+    """
+
+    def __init__(self, name: str, other: str, message: str | None = None) -> None:
+        super().__init__(
+            message or 'cannot store %s while there is a file named %s' % (name, other)
+        )
+        self.name = name
+        self.other = other
+
+
+class BadUpload(FiletrackerError, ValueError):
+    """An upload that is not what it says it is: length, digest, size or encoding differ."""
+
+
+class StoreFull(FiletrackerError, OSError):
+    """No room on the disk; what was stored before is untouched."""
+
+    def __init__(self, message: str = 'no room left in the store') -> None:
+        super().__init__(message)
+
+
+class StoreUnusable(FiletrackerError):
+    """A directory that cannot serve as a store: not writable, no database, wrong format."""
+
+
+class StoreInUse(StoreUnusable):
+    """Another process has the store open."""
+
+    def __init__(self, directory: str) -> None:
+        super().__init__('another process is using the store in %s' % directory)
+
+
+class Damaged(FiletrackerError):
+    """Stored bytes that cannot be read as what was stored.
+
+    ``name`` is the file that is concerned.
+    """
+
+    def __init__(self, name: str, message: str | None = None) -> None:
+        super().__init__(message or 'the stored content of %s is damaged' % name)
+        self.name = name
+
+
+class Busy(FiletrackerError):
+    """Not now; the same call may succeed later."""
+
+
+class ConnectionFailed(FiletrackerError, ConnectionError):
+    """The server did not answer, or the connection broke before the end.
+
+    ``url`` is what was asked for.
+    """
+
+    def __init__(self, url: str, message: str) -> None:
+        super().__init__(message)
+        self.url = url
+
+
+class BadAnswer(FiletrackerError):
+    """An answer whose length, checksum, size, digest or date is not what it says it is.
+
+    ``url`` is what was asked for.
+    """
+
+    def __init__(self, url: str, message: str) -> None:
+        super().__init__(message)
+        self.url = url
+
+
+class ServerError(FiletrackerError):
+    """The server answered with an error.
+
+    ``url`` is what was asked for, ``status`` the HTTP status code.
+    """
+
+    def __init__(self, url: str, status: int, message: str) -> None:
+        super().__init__(message)
+        self.url = url
+        self.status = status

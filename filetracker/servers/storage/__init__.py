@@ -1,0 +1,18 @@
+"""The store: blobs by digest, names with versions, and the order in which they are written."""
+
+from filetracker.errors import Busy as ConcurrentModificationError
+from filetracker.errors import NotFound as FiletrackerFileNotFoundError
+from filetracker.servers.storage.core import Storage
+from filetracker.servers.storage.file_storage import FileStorage, open_storage
+from filetracker.servers.storage.interfaces import Entry
+from filetracker.servers.storage.spool import Upload
+
+__all__ = [
+    'ConcurrentModificationError',
+    'Entry',
+    'FileStorage',
+    'FiletrackerFileNotFoundError',
+    'Storage',
+    'Upload',
+    'open_storage',
+]

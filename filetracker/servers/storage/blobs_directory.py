@@ -1,0 +1,129 @@
+"""Blobs as files: ``blobs/ab/abcd…``, read-only once there.
+
+A blob of ours was verified before it got its name, and is never writable (mode 0444); one that is
+writable was left by filetracker 2.3.3, which verified nothing, and is compared before it is
+relied upon.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from filetracker import gz
+from filetracker.durable import sync_folder
+from filetracker.servers.storage.interfaces import BlobStore
+
+logger = logging.getLogger(__name__)
+
+_READ_ONLY = 0o444
+_WRITABLE = 0o222
+
+
+class DirectoryBlobStore(BlobStore):
+    """Blobs below ``root``; ``spool`` is on the same file system. Both exist."""
+
+    def __init__(self, root: str, spool: str) -> None:
+        self._root = root
+        self._spool = spool
+        for prefix in range(256):
+            os.makedirs(os.path.join(root, '%02x' % prefix), 0o700, exist_ok=True)
+        sync_folder(root)
+        self._unnamed = _has_unnamed_files(root)
+
+    def spool(self) -> BinaryIO:
+        if self._unnamed:
+            descriptor = os.open(self._root, os.O_TMPFILE | os.O_RDWR, _READ_ONLY)
+            return os.fdopen(descriptor, 'w+b')
+        file = tempfile.NamedTemporaryFile(dir=self._spool, prefix='upload-')
+        os.fchmod(file.fileno(), _READ_ONLY)
+        return cast(BinaryIO, file)
+
+    def add(self, digest: str, spooled: BinaryIO) -> int:
+        path = self._path(digest)
+        if not self._is_good(path, digest):
+            spooled.flush()
+            os.fsync(spooled.fileno())
+            try:
+                self._link(spooled, path)
+            except FileExistsError:
+                # Somebody was faster, or what is there is no good.
+                if not self._is_good(path, digest):
+                    logger.warning('replacing the damaged blob %s', digest)
+                    self._replace(spooled, path)
+        # The name may be as fresh as that of somebody who has not synced it yet.
+        sync_folder(os.path.dirname(path))
+        return os.stat(path).st_size
+
+    def open(self, digest: str) -> BinaryIO:
+        return open(self._path(digest), 'rb')
+
+    def has(self, digest: str) -> bool:
+        return os.path.exists(self._path(digest))
+
+    def remove(self, digest: str) -> None:
+        try:
+            os.unlink(self._path(digest))
+        except FileNotFoundError:
+            pass
+
+    def digests(self) -> Iterator[str]:
+        for prefix in sorted(os.listdir(self._root)):
+            yield from sorted(os.listdir(os.path.join(self._root, prefix)))
+
+    def _path(self, digest: str) -> str:
+        return os.path.join(self._root, digest[:2], digest)
+
+    def _is_good(self, path: str, digest: str) -> bool:
+        try:
+            with open(path, 'rb') as blob:
+                if not os.fstat(blob.fileno()).st_mode & _WRITABLE:
+                    return True
+                if not _inflates_to(blob, digest):
+                    return False
+                os.fchmod(blob.fileno(), _READ_ONLY)
+                os.fsync(blob.fileno())
+                return True
+        except FileNotFoundError:
+            return False
+
+    def _link(self, spooled: BinaryIO, path: str) -> None:
+        # With a folder's descriptor, os.link follows the link in /proc (linkat(2), O_TMPFILE).
+        folder = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.link(_proc_path(spooled.fileno()), path, src_dir_fd=folder, follow_symlinks=True)
+        finally:
+            os.close(folder)
+
+    def _replace(self, spooled: BinaryIO, path: str) -> None:
+        with tempfile.TemporaryDirectory(dir=self._spool, prefix='replace-') as aside:
+            good = os.path.join(aside, 'blob')
+            self._link(spooled, good)
+            os.rename(good, path)
+
+
+def _proc_path(descriptor: int) -> str:
+    return '/proc/self/fd/%d' % descriptor
+
+
+def _has_unnamed_files(folder: str) -> bool:
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR, _READ_ONLY)
+    except OSError:
+        return False
+    os.close(descriptor)
+    return True
+
+
+def _inflates_to(blob: BinaryIO, digest: str) -> bool:
+    actual = hashlib.sha256()
+    try:
+        for piece in gz.inflated(blob):
+            actual.update(piece)
+    except gz.NotGzip:
+        return False
+    return actual.hexdigest() == digest

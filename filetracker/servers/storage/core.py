@@ -1,0 +1,157 @@
+"""The store: the one order in which bytes and names are written, for every backend.
+
+Bytes before names, so that a name always has its blob; unname before removing. STORAGE.md lists
+each step and what a crash there leaves.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from filetracker.durable import reporting_full_disk
+from filetracker.errors import Damaged, NotFound
+from filetracker.protocol import check_stored_name, check_version
+from filetracker.servers.storage.interfaces import BlobStore, Catalog, Entry, Put
+from filetracker.servers.storage.spool import Upload
+
+logger = logging.getLogger(__name__)
+
+_PAGE = 1000
+
+
+class Storage:
+    """Files by name and version over a blob store and a catalogue, which it closes in the end.
+
+    ``check_room`` raises :class:`~filetracker.errors.StoreFull` when no more should be taken in.
+    Every method blocks and may be called from any thread. All raise
+    :class:`~filetracker.errors.Busy` and :class:`~filetracker.errors.StoreUnusable`;
+    ``OSError`` is what the disk says.
+    """
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        catalog: Catalog,
+        check_room: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._blobs = blobs
+        self._catalog = catalog
+        self._check_room = check_room
+
+    def entry(self, name: str) -> Entry:
+        """Returns version, digest and sizes of a file.
+
+        Raises :class:`~filetracker.errors.NotFound`.
+        """
+        entry = self._catalog.entry(name)
+        if entry is None:
+            raise NotFound(name)
+        return entry
+
+    def open(self, name: str) -> tuple[Entry, BinaryIO]:
+        """Returns what :meth:`entry` does, and the gzip bytes of that very version.
+
+        The caller closes the file, and can read it to its end whatever happens to the name. Raises
+        :class:`~filetracker.errors.NotFound`, and :class:`~filetracker.errors.Damaged` if the
+        blob is not there.
+        """
+        entry = self.entry(name)
+        while True:
+            try:
+                return entry, self._blobs.open(entry.digest)
+            except FileNotFoundError:
+                # It may have been replaced or deleted since; then there is a newer answer.
+                looked_up, entry = entry, self.entry(name)
+                if entry == looked_up:
+                    logger.error('the blob %s of %s is missing', entry.digest, name)
+                    raise Damaged(name, 'the stored content of %s is missing' % name) from None
+
+    def upload(self, gzipped: bool, digest: str | None = None, size: int | None = None) -> Upload:
+        """Returns an :class:`Upload`, to be written, handed to :meth:`put`, and closed.
+
+        ``digest`` (64 lower-case hex digits) and ``size`` are what the sender says of the plain
+        bytes. Raises :class:`~filetracker.errors.StoreFull`.
+        """
+        with reporting_full_disk():
+            self._check_room()
+            return Upload(self._blobs.spool(), gzipped, digest, size, self._check_room)
+
+    def put(self, name: str, version: int, upload: Upload) -> int:
+        """Stores what was uploaded; it is durable on return.
+
+        Returns the version that the name has now: ``version``, or the newer one that was there
+        and stays. Raises :class:`~filetracker.errors.BadUpload`,
+        :class:`~filetracker.errors.InvalidName`, :class:`~filetracker.errors.NameConflict` and
+        :class:`~filetracker.errors.StoreFull`; then nothing is changed.
+        """
+        check_stored_name(name)
+        check_version(version)
+        with reporting_full_disk():
+            digest = upload.finish()
+            with self._catalog.intent(name, digest):
+                named = False
+                try:
+                    result = self._name(name, version, digest, upload)
+                    named = result.version == version
+                finally:
+                    if not named:
+                        self._collect(digest)
+                if result.freed:
+                    self._collect(result.freed)
+            return result.version
+
+    def delete(self, name: str, version: int) -> int | None:
+        """Removes a file, unless it is newer than ``version``; durable on return.
+
+        Returns ``None``, or the newer version, which stays. Raises
+        :class:`~filetracker.errors.NotFound`.
+        """
+        with reporting_full_disk():
+            result = self._catalog.delete(name, version)
+            if not result.found:
+                raise NotFound(name)
+            if result.freed:
+                self._collect(result.freed)
+            return result.kept
+
+    def pages(self, directory: str, cutoff: int | None = None) -> Iterator[list[str]]:
+        """Yields the names below a directory, relative to it, sorted by their bytes in UTF-8.
+
+        ``directory`` is ``''`` for all. With ``cutoff`` only those whose version is not newer.
+        They come in lists, which may be empty. A name that is there all the time, unchanged, comes
+        exactly once. Raises :class:`~filetracker.errors.NotFound` at the first list if nothing is
+        below the directory; the root is always there.
+        """
+        prefix = directory and directory + '/'
+        page = self._catalog.names(prefix, '', _PAGE)
+        if not page and directory:
+            raise NotFound(directory, 'no such directory: %s' % directory)
+        while page:
+            yield [
+                name[len(prefix) :] for name, version in page if cutoff is None or version <= cutoff
+            ]
+            page = self._catalog.names(prefix, page[-1][0], _PAGE)
+
+    def close(self) -> None:
+        """Releases the store; it may be called twice."""
+        self._catalog.close()
+
+    def finish_unfinished(self) -> None:
+        """Removes the blobs that the death of the process left without a name."""
+        for digest, forget in self._catalog.unfinished():
+            self._collect(digest)
+            forget()
+
+    def _name(self, name: str, version: int, digest: str, upload: Upload) -> Put:
+        while True:
+            stored_size = self._blobs.add(digest, upload.file)
+            entry = Entry(version, digest, upload.size, stored_size)
+            result = self._catalog.put(name, entry, self._blobs.has)
+            # A collection may have come between, when the blob was there before us.
+            if not result.blob_is_missing:
+                return result
+
+    def _collect(self, digest: str) -> None:
+        self._catalog.collect(digest, self._blobs.remove)

@@ -1,0 +1,37 @@
+"""One process at a time: the lock on a store's root."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from filetracker.errors import StoreInUse
+
+
+def lock_directory(root: str) -> int:
+    """Locks the store for this process until the returned descriptor is closed.
+
+    Raises :class:`~filetracker.errors.StoreInUse`, also for processes of filetracker 2.3.3.
+    """
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _check_unregistered(root)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StoreInUse(root) from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_unregistered(root: str) -> None:
+    # Processes of 2.3.3 do not lock the directory; each that has the database open holds a lock on
+    # a part of this file (Berkeley DB's DB_REGISTER).
+    try:
+        register = open(os.path.join(root, 'db', '__db.register'), 'rb+')
+    except FileNotFoundError:
+        return
+    with register:
+        fcntl.lockf(register, fcntl.LOCK_EX | fcntl.LOCK_NB)

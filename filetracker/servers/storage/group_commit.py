@@ -1,0 +1,72 @@
+"""Group commit: what waits is committed together, and one flush makes it all durable."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+from filetracker.errors import StoreUnusable
+
+T = TypeVar('T')
+Change = TypeVar('Change')
+
+_MAX_BATCH = 256
+
+
+class GroupCommit(Generic[Change]):
+    """One thread that commits changes, a batch at a time.
+
+    ``commit(change)`` makes one change, which need not be durable yet; ``flush()`` makes durable
+    what was committed. If a flush fails, all of its batch fail with its error.
+    """
+
+    def __init__(self, commit: Callable[[Change], Any], flush: Callable[[], None]) -> None:
+        self._commit = commit
+        self._flush = flush
+        self._waiting: queue.SimpleQueue[tuple[Change, Future[Any]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name='filetracker-commit', daemon=True)
+        self._thread.start()
+
+    def submit(self, change: Change) -> Any:
+        """Commits and flushes ``change``; returns what ``commit`` returned, or raises it."""
+        future: Future[Any] = Future()
+        self._waiting.put((change, future))
+        return future.result()
+
+    def close(self) -> None:
+        """Ends the thread when all is done that was submitted before."""
+        self._waiting.put(None)
+        self._thread.join()
+        # Whoever came too late must not wait for ever.
+        while not self._waiting.empty():
+            if late := self._waiting.get():
+                late[1].set_exception(StoreUnusable('the store is closed'))
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            batch = [self._waiting.get()]
+            while len(batch) < _MAX_BATCH and not self._waiting.empty():
+                batch.append(self._waiting.get())
+            open_ = None not in batch
+            self._settle([job for job in batch if job is not None])
+
+    def _settle(self, batch: list[tuple[Change, Future[Any]]]) -> None:
+        committed = []
+        for change, future in batch:
+            try:
+                committed.append((future, self._commit(change)))
+            except BaseException as error:
+                future.set_exception(error)
+        try:
+            if committed:
+                self._flush()
+        except BaseException as error:
+            for future, _ in committed:
+                future.set_exception(error)
+        else:
+            for future, result in committed:
+                future.set_result(result)

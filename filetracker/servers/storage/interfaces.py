@@ -1,0 +1,160 @@
+"""What a store is made of: bytes, which are known by their digest, and names.
+
+A *name* is checked (:func:`filetracker.protocol.check_stored_name`) and a *version* too before
+they come here, and no backend checks them again. A *digest* is the SHA-256 of the plain bytes in
+hex.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO, NamedTuple
+
+
+class Entry(NamedTuple):
+    """What the catalogue knows of a name.
+
+    ``size`` counts the plain bytes, ``stored_size`` those of the blob.
+    """
+
+    version: int
+    digest: str
+    size: int
+    stored_size: int
+
+
+class BlobStore(ABC):
+    """Immutable gzip blobs, addressed by the SHA-256 of their plain bytes."""
+
+    @abstractmethod
+    def spool(self) -> BinaryIO:
+        """Returns an empty file, to be written and handed to :meth:`add`.
+
+        It has no name that a reader could find, and is gone when it is closed or when the
+        process ends.
+        """
+
+    @abstractmethod
+    def add(self, digest: str, spooled: BinaryIO) -> int:
+        """Takes over the content of ``spooled``, a gzip file that inflates to ``digest``.
+
+        The blob is durable on return. If it is already there and good, it stays and ``spooled``
+        is not used. Returns the size of the blob that is there now, in bytes. The caller closes
+        ``spooled``.
+        """
+
+    @abstractmethod
+    def open(self, digest: str) -> BinaryIO:
+        """Returns the blob for reading; the caller closes it.
+
+        Raises ``FileNotFoundError`` if there is none.
+        """
+
+    @abstractmethod
+    def has(self, digest: str) -> bool:
+        """Whether the blob is there."""
+
+    @abstractmethod
+    def remove(self, digest: str) -> None:
+        """Removes the blob; an absent one is fine.
+
+        Whoever has it open can read on.
+        """
+
+    @abstractmethod
+    def digests(self) -> Iterator[str]:
+        """Yields the digest of each blob, in no order.
+
+        One that comes or goes meanwhile may be missing.
+        """
+
+
+class Catalog(ABC):
+    """Which name has which version and content, and how many names each content has.
+
+    Each method is one transaction; all of them look as if one happened after the other. What
+    changed something is durable on return. A name has one entry, that of its newest version.
+    Raises :class:`~filetracker.errors.Busy` when a transaction cannot be had.
+    """
+
+    @abstractmethod
+    def intent(self, name: str, digest: str) -> AbstractContextManager[None]:
+        """Remembers, while the context lasts, that a blob may come to be there for ``name``.
+
+        If the process dies in it, :meth:`unfinished` tells of it after the next start.
+        """
+
+    @abstractmethod
+    def unfinished(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        """Yields the digests of blobs that may have no name since the process died.
+
+        Each with what forgets it, to be called when that blob was seen to. Meant for the start,
+        before anything else.
+        """
+
+    @abstractmethod
+    def entry(self, name: str) -> Entry | None:
+        """Returns the entry of a name, ``None`` if it has none."""
+
+    @abstractmethod
+    def put(self, name: str, entry: Entry, has_blob: Callable[[str], bool]) -> Put:
+        """Puts the name, if it is not older than what is there.
+
+        ``has_blob`` is asked for ``entry.digest`` inside the transaction; if it says no, nothing
+        changes. Raises :class:`~filetracker.errors.NameConflict` if a component of the name is a
+        file, or the name a directory.
+        """
+
+    @abstractmethod
+    def delete(self, name: str, version: int) -> Delete:
+        """Removes the name, if ``version`` is not older than what is there."""
+
+    @abstractmethod
+    def names(self, directory: str, after: str, limit: int) -> list[tuple[str, int]]:
+        """Returns names below a directory with their versions, sorted by their bytes in UTF-8.
+
+        ``directory`` is ``''`` or ends with a slash. Only names behind ``after`` (``''``: from
+        the first), at most ``limit`` of them. One that is there all the time is never left out.
+        """
+
+    @abstractmethod
+    def count(self, digest: str) -> int:
+        """Returns how many names a content has."""
+
+    @abstractmethod
+    def collect(self, digest: str, remove: Callable[[str], None]) -> bool:
+        """Calls ``remove(digest)`` if no name has that content.
+
+        No name gets it meanwhile: a :meth:`put` comes before or after. Returns whether it was
+        called.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Releases what the catalogue holds; it may be called twice."""
+
+
+class Put(NamedTuple):
+    """What came of :meth:`Catalog.put`.
+
+    ``version`` is the version that the name has now, ``freed`` the digest that has no name any
+    more. ``blob_is_missing`` means that nothing was done.
+    """
+
+    version: int
+    freed: str | None = None
+    blob_is_missing: bool = False
+
+
+class Delete(NamedTuple):
+    """What came of :meth:`Catalog.delete`.
+
+    ``found`` says whether there was such a name, ``kept`` is the version that stays because it is
+    newer, ``freed`` the digest that has no name any more.
+    """
+
+    found: bool
+    kept: int | None = None
+    freed: str | None = None

@@ -1,0 +1,117 @@
+"""A store in memory: quick and without a disk, and as strict as the others."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import BinaryIO
+
+import six
+
+from filetracker.errors import NameConflict
+from filetracker.servers.storage.interfaces import BlobStore, Catalog, Delete, Entry, Put
+
+
+class MemoryBlobStore(BlobStore):
+    """Blobs in a dictionary."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, bytes] = {}
+
+    def spool(self) -> BinaryIO:
+        return BytesIO()
+
+    def add(self, digest: str, spooled: BinaryIO) -> int:
+        if digest not in self._blobs:
+            spooled.seek(0)
+            self._blobs.setdefault(digest, spooled.read())
+        return len(self._blobs[digest])
+
+    def open(self, digest: str) -> BinaryIO:
+        try:
+            return BytesIO(self._blobs[digest])
+        except KeyError:
+            raise FileNotFoundError(digest) from None
+
+    def has(self, digest: str) -> bool:
+        return digest in self._blobs
+
+    def remove(self, digest: str) -> None:
+        self._blobs.pop(digest, None)
+
+    def digests(self) -> Iterator[str]:
+        yield from list(self._blobs)
+
+
+class MemoryCatalog(Catalog):
+    """Names in a dictionary, behind one lock."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def intent(self, name: str, digest: str) -> Iterator[None]:
+        yield
+
+    def unfinished(self) -> Iterator[tuple[str, Callable[[], None]]]:
+        # What is in memory dies with the process.
+        yield from ()
+
+    def entry(self, name: str) -> Entry | None:
+        return self._entries.get(name)
+
+    def put(self, name: str, entry: Entry, has_blob: Callable[[str], bool]) -> Put:
+        with self._lock:
+            old = self._entries.get(name)
+            if old and old.version > entry.version:
+                return Put(old.version)
+            for other in self._entries:
+                if other.startswith(name + '/') or name.startswith(other + '/'):
+                    raise NameConflict(name, other)
+            if not has_blob(entry.digest):
+                return Put(entry.version, blob_is_missing=True)
+            self._entries[name] = entry
+            return Put(entry.version, self._freed(old))
+
+    def delete(self, name: str, version: int) -> Delete:
+        with self._lock:
+            old = self._entries.get(name)
+            if not old:
+                return Delete(found=False)
+            if old.version > version:
+                return Delete(found=True, kept=old.version)
+            del self._entries[name]
+            return Delete(found=True, freed=self._freed(old))
+
+    def names(self, directory: str, after: str, limit: int) -> list[tuple[str, int]]:
+        with self._lock:
+            found = sorted(
+                (six.ensure_binary(name), entry.version)
+                for name, entry in self._entries.items()
+                if name.startswith(directory)
+            )
+        behind = [
+            (six.ensure_str(name), version)
+            for name, version in found
+            if name > six.ensure_binary(after)
+        ]
+        return behind[:limit]
+
+    def count(self, digest: str) -> int:
+        return sum(entry.digest == digest for entry in self._entries.values())
+
+    def collect(self, digest: str, remove: Callable[[str], None]) -> bool:
+        with self._lock:
+            if self.count(digest):
+                return False
+            remove(digest)
+            return True
+
+    def close(self) -> None:
+        pass
+
+    def _freed(self, old: Entry | None) -> str | None:
+        return old.digest if old and not self.count(old.digest) else None

@@ -1,0 +1,114 @@
+"""An upload on its way in: received, inflated or compressed, hashed and counted in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from types import TracebackType
+from typing import BinaryIO
+
+from filetracker import gz
+from filetracker.durable import reporting_full_disk
+from filetracker.errors import BadUpload
+
+_ROOM_CHECK_BYTES = 4 << 20
+
+
+class Upload:
+    """Bytes that come in parts, to be handed to :meth:`Storage.put`.
+
+    ``gzipped`` says whether they are a gzip stream or plain. ``digest`` and ``size`` are those of
+    the plain bytes where the sender gave them, and are checked. ``check_room`` is called now and
+    then and raises :class:`~filetracker.errors.StoreFull`. A context manager: what was not put is
+    gone at its end.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        gzipped: bool,
+        digest: str | None,
+        size: int | None,
+        check_room: Callable[[], None],
+    ) -> None:
+        self.file = file
+        self._announced_digest = digest
+        self._announced_size = size
+        self._check_room = check_room
+        self._unchecked = 0
+        self._hash = hashlib.sha256()
+        self._codec: gz.Inflater | gz.Deflater = gz.Inflater() if gzipped else gz.Deflater()
+        #: How many plain bytes came so far.
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Takes the next bytes.
+
+        Raises :class:`~filetracker.errors.BadUpload` as soon as they cannot be what was announced,
+        and :class:`~filetracker.errors.StoreFull`.
+        """
+        if isinstance(self._codec, gz.Deflater):
+            self._take(chunk)
+            self._save(self._codec.feed(chunk))
+        else:
+            try:
+                for piece in self._codec.feed(chunk):
+                    self._take(piece)
+            except gz.NotGzip as error:
+                raise BadUpload(str(error)) from None
+            self._save(chunk)
+
+    def finish(self) -> str:
+        """Ends the upload; returns the digest of the plain bytes.
+
+        Raises :class:`~filetracker.errors.BadUpload` if it is not what was announced.
+        """
+        try:
+            rest = self._codec.finish()
+        except gz.NotGzip as error:
+            raise BadUpload(str(error)) from None
+        if rest:
+            self._save(rest)
+        if self._announced_size not in (None, self.size):
+            raise BadUpload(
+                'the content has %d bytes, not the announced %d' % (self.size, self._announced_size)
+            )
+        digest = self._hash.hexdigest()
+        if self._announced_digest not in (None, digest):
+            raise BadUpload('the content does not have the announced SHA-256')
+        return digest
+
+    def close(self) -> None:
+        """Drops what was received."""
+        try:
+            self.file.close()
+        except OSError:
+            # What a full disk did not take before, it does not take now either.
+            pass
+
+    def __enter__(self) -> Upload:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _take(self, plain: bytes) -> None:
+        self._hash.update(plain)
+        self.size += len(plain)
+        if self._announced_size is not None and self.size > self._announced_size:
+            raise BadUpload(
+                'the content has more than the announced %d bytes' % self._announced_size
+            )
+
+    def _save(self, stored: bytes) -> None:
+        with reporting_full_disk():
+            self.file.write(stored)
+        self._unchecked += len(stored)
+        if self._unchecked >= _ROOM_CHECK_BYTES:
+            self._unchecked = 0
+            self._check_room()

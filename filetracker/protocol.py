@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import email.utils
 import re
-import unicodedata
 from urllib.parse import quote
 
 import six
@@ -43,6 +42,7 @@ MAX_COMPONENT = 255
 MIN_VERSION = -(2**31)
 MAX_VERSION = 2**34 - 2**31 - 1
 
+_CONTROL = re.compile('[\x00-\x1f\x7f-\x9f]')
 _DIGEST = re.compile(r'[0-9a-fA-F]{64}\Z')
 _SIZE = re.compile(r'[0-9]{1,18}\Z')
 
@@ -60,7 +60,7 @@ def check_stored_name(name: str) -> None:
         raise InvalidName('the name is not valid Unicode: %r' % name) from None
     if len(encoded) > MAX_NAME:
         raise InvalidName('the name is longer than %d bytes' % MAX_NAME)
-    if any(unicodedata.category(character) == 'Cc' for character in name):
+    if _CONTROL.search(name):
         raise InvalidName('the name contains a control character: %r' % name)
     for component in encoded.split(b'/'):
         if not component:

@@ -43,8 +43,10 @@ class Storage:
     def entry(self, name: str) -> Entry:
         """Returns version, digest and sizes of a file.
 
-        Raises :class:`~filetracker.errors.NotFound`.
+        Raises :class:`~filetracker.errors.NotFound` and
+        :class:`~filetracker.errors.InvalidName`.
         """
+        check_stored_name(name)
         entry = self._catalog.entry(name)
         if entry is None:
             raise NotFound(name)
@@ -54,8 +56,8 @@ class Storage:
         """Returns what :meth:`entry` does, and the gzip bytes of that very version.
 
         The caller closes the file, and can read it to its end whatever happens to the name. Raises
-        :class:`~filetracker.errors.NotFound`, and :class:`~filetracker.errors.Damaged` if the
-        blob is not there.
+        what :meth:`entry` does, and :class:`~filetracker.errors.Damaged` if the blob is not
+        there.
         """
         entry = self.entry(name)
         while True:
@@ -105,9 +107,9 @@ class Storage:
     def delete(self, name: str, version: int) -> int | None:
         """Removes a file, unless it is newer than ``version``; durable on return.
 
-        Returns ``None``, or the newer version, which stays. Raises
-        :class:`~filetracker.errors.NotFound`.
+        Returns ``None``, or the newer version, which stays. Raises what :meth:`entry` does.
         """
+        check_stored_name(name)
         with reporting_full_disk():
             result = self._catalog.delete(name, version)
             if not result.found:
@@ -122,9 +124,13 @@ class Storage:
         ``directory`` is ``''`` for all. With ``cutoff`` only those whose version is not newer.
         They come in lists, which may be empty. A name that is there all the time, unchanged, comes
         exactly once. Raises :class:`~filetracker.errors.NotFound` at the first list if nothing is
-        below the directory; the root is always there.
+        below the directory (the root is always there), and
+        :class:`~filetracker.errors.InvalidName`.
         """
-        prefix = directory and directory + '/'
+        prefix = ''
+        if directory:
+            check_stored_name(directory)
+            prefix = directory + '/'
         page = self._catalog.names(prefix, '', _PAGE)
         if not page and directory:
             raise NotFound(directory, 'no such directory: %s' % directory)

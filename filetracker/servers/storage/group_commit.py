@@ -26,32 +26,38 @@ class GroupCommit(Generic[Change]):
     def __init__(self, commit: Callable[[Change], Any], flush: Callable[[], None]) -> None:
         self._commit = commit
         self._flush = flush
+        self._open = True
+        self._lock = threading.Lock()
         self._waiting: queue.SimpleQueue[tuple[Change, Future[Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name='filetracker-commit', daemon=True)
         self._thread.start()
 
     def submit(self, change: Change) -> Any:
-        """Commits and flushes ``change``; returns what ``commit`` returned, or raises it."""
+        """Commits and flushes ``change``; returns what ``commit`` returned, or raises it.
+
+        Raises :class:`~filetracker.errors.StoreUnusable` after :meth:`close`.
+        """
         future: Future[Any] = Future()
-        self._waiting.put((change, future))
+        with self._lock:
+            if not self._open:
+                raise StoreUnusable('the store is closed')
+            self._waiting.put((change, future))
         return future.result()
 
     def close(self) -> None:
         """Ends the thread when all is done that was submitted before."""
-        self._waiting.put(None)
+        with self._lock:
+            self._open = False
+            self._waiting.put(None)
         self._thread.join()
-        # Whoever came too late must not wait for ever.
-        while not self._waiting.empty():
-            if late := self._waiting.get():
-                late[1].set_exception(StoreUnusable('the store is closed'))
 
     def _run(self) -> None:
-        open_ = True
-        while open_:
+        ended = False
+        while not ended:
             batch = [self._waiting.get()]
             while len(batch) < _MAX_BATCH and not self._waiting.empty():
                 batch.append(self._waiting.get())
-            open_ = None not in batch
+            ended = None in batch
             self._settle([job for job in batch if job is not None])
 
     def _settle(self, batch: list[tuple[Change, Future[Any]]]) -> None:

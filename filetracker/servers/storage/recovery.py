@@ -6,6 +6,7 @@ import collections
 import itertools
 import logging
 import os
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO, TypeVar
@@ -33,6 +34,8 @@ T = TypeVar('T')
 _FORMAT_KEY = b'\0format'
 _FORMAT = b'1'
 _BATCH = 1000
+# 2.3.3 believed any digest, so that blobs may be there under odd names.
+_BLOB_NAME = re.compile(r'[!-~]+\Z')
 _TRAILER_SIZE = 4
 
 
@@ -90,13 +93,15 @@ class _Entries:
             except (UnicodeDecodeError, InvalidName) as error:
                 logger.warning('passing over the link %r: %s', encoded, error)
                 self.passed_over += 1
-            except FileNotFoundError:
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 logger.warning('passing over the link %s: its blob %s is missing', name, digest)
                 self.passed_over += 1
             else:
                 yield name, Entry(version, digest, size, stored_size)
 
     def _sizes_of(self, digest: str) -> tuple[int, int]:
+        if not _BLOB_NAME.match(digest):
+            raise InvalidName('it does not point to a blob')
         if digest not in self.sizes:
             with self._blobs.open(digest) as blob:
                 stored_size = blob.seek(0, os.SEEK_END)

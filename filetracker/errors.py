@@ -7,7 +7,8 @@
       NotFound             (FileNotFoundError, KeyError)    no such file, or not in that version
       NameConflict                            a file where a directory is needed, or the reverse
       BadUpload            (ValueError)       an upload that is not what it says it is
-      StoreFull            (OSError)          no room on the disk of the store or of the cache
+      StoreFull            (OSError)          no room on the disk
+      LocalFileError       (OSError)          a file of this machine that cannot be read or written
       StoreUnusable                           a directory that cannot serve as a store
         StoreInUse                            another process has the store open
       Damaged                                 stored bytes that cannot be read as what was stored
@@ -18,6 +19,8 @@
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class FiletrackerError(Exception):
@@ -30,6 +33,17 @@ class FiletrackerError(Exception):
     def __str__(self) -> str:
         # Built-in bases such as KeyError would quote the sentence.
         return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors cross from worker processes; their makers take the facts, not the sentence.
+        return _restored, (type(self), self.message, vars(self))
+
+
+def _restored(kind: type[FiletrackerError], message: str, facts: dict[str, Any]) -> Any:
+    error = kind.__new__(kind)
+    FiletrackerError.__init__(error, message)
+    vars(error).update(facts)
+    return error
 
 
 class InvalidName(FiletrackerError, ValueError):
@@ -70,6 +84,18 @@ class StoreFull(FiletrackerError, OSError):
 
     def __init__(self, message: str = 'no room left in the store') -> None:
         super().__init__(message)
+
+
+class LocalFileError(FiletrackerError, OSError):
+    """A file of this machine that cannot be read or written.
+
+    ``path`` is the file, ``cause`` what the system said, in words.
+    """
+
+    def __init__(self, path: str, cause: str) -> None:
+        super().__init__('%s: %s' % (path, cause))
+        self.path = path
+        self.cause = cause
 
 
 class StoreUnusable(FiletrackerError):

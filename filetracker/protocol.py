@@ -38,6 +38,9 @@ MAX_NAME = 3072
 #: The longest component of a name, in bytes of UTF-8: what file systems take.
 MAX_COMPONENT = 255
 
+#: The most components of a name: what a path with `../` for each, and tools that recurse, can take.
+MAX_COMPONENTS = 256
+
 #: The versions that file systems keep exactly: ext4's times go from 1901 to 2446.
 MIN_VERSION = -(2**31)
 MAX_VERSION = 2**34 - 2**31 - 1
@@ -62,7 +65,10 @@ def check_stored_name(name: str) -> None:
         raise InvalidName('the name is longer than %d bytes' % MAX_NAME)
     if _CONTROL.search(name):
         raise InvalidName('the name contains a control character: %r' % name)
-    for component in encoded.split(b'/'):
+    components = encoded.split(b'/')
+    if len(components) > MAX_COMPONENTS:
+        raise InvalidName('the name has more than %d components' % MAX_COMPONENTS)
+    for component in components:
         if not component:
             raise InvalidName('the name has an empty component: %r' % name)
         if component in (b'.', b'..'):

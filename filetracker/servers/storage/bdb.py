@@ -21,7 +21,7 @@ except ImportError:  # The successor has the same interface.
     from berkeleydb import db
 
 from filetracker.errors import Busy, FiletrackerError, StoreFull, StoreUnusable
-from filetracker.servers.storage.directory_lock import lock_directory
+from filetracker.servers.storage.directory_lock import lock_directory, unlock_directory
 from filetracker.servers.storage.group_commit import GroupCommit
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def acquire_environment(root: str, prepare: Callable[[Environment], None]) -> En
         status = os.stat(root)
         identity = status.st_dev, status.st_ino
         environment = _environments.get(identity)
-        if environment is None or environment.pid != os.getpid():
+        if environment is None:
             environment = Environment(root, identity)
             try:
                 prepare(environment)
@@ -77,6 +77,17 @@ def release_environment(environment: Environment) -> None:
             environment.close()
 
 
+def _forget_environments() -> None:
+    global _environments_lock
+    _environments_lock = threading.Lock()
+    for environment in _environments.values():
+        environment.close_after_fork()
+    _environments.clear()
+
+
+os.register_at_fork(after_in_child=_forget_environments)
+
+
 class Environment:
     """The Berkeley DB environment in ``db/`` below a store's root.
 
@@ -95,7 +106,7 @@ class Environment:
         try:
             self._open(os.path.join(root, 'db'))
         except BaseException:
-            os.close(self._directory_lock)
+            unlock_directory(self._directory_lock)
             raise
         self._commits = GroupCommit(self._commit, self._flush)
         self._closing = threading.Event()
@@ -192,7 +203,11 @@ class Environment:
             # Nothing that was acknowledged depends on it: the next open recovers.
             logger.warning('closing the database failed: %s', _reason(error))
         finally:
-            os.close(self._directory_lock)
+            unlock_directory(self._directory_lock)
+
+    def close_after_fork(self) -> None:
+        """Lets go, in a child, of what would keep the parent's store locked."""
+        os.close(self._directory_lock)
 
     def _check_usable(self) -> None:
         if self.pid != os.getpid():

@@ -7,16 +7,16 @@ relied upon.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from filetracker import gz
 from filetracker.durable import sync_folder
 from filetracker.servers.storage.interfaces import BlobStore
+from filetracker.servers.storage.spool import inflated_size
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +46,6 @@ class DirectoryBlobStore(BlobStore):
     def add(self, digest: str, spooled: BinaryIO) -> int:
         path = self._path(digest)
         if not self._is_good(path, digest):
-            spooled.flush()
-            os.fsync(spooled.fileno())
             try:
                 self._link(spooled, path)
             except FileExistsError:
@@ -62,8 +60,11 @@ class DirectoryBlobStore(BlobStore):
     def open(self, digest: str) -> BinaryIO:
         return open(self._path(digest), 'rb')
 
-    def has(self, digest: str) -> bool:
-        return os.path.exists(self._path(digest))
+    def stored_size(self, digest: str) -> int | None:
+        try:
+            return os.stat(self._path(digest)).st_size
+        except FileNotFoundError:
+            return None
 
     def remove(self, digest: str) -> None:
         try:
@@ -83,7 +84,7 @@ class DirectoryBlobStore(BlobStore):
             with open(path, 'rb') as blob:
                 if not os.fstat(blob.fileno()).st_mode & _WRITABLE:
                     return True
-                if not _inflates_to(blob, digest):
+                if inflated_size(blob, digest) is None:
                     return False
                 os.fchmod(blob.fileno(), _READ_ONLY)
                 os.fsync(blob.fileno())
@@ -92,7 +93,19 @@ class DirectoryBlobStore(BlobStore):
             return False
 
     def _link(self, spooled: BinaryIO, path: str) -> None:
-        # With a folder's descriptor, os.link follows the link in /proc (linkat(2), O_TMPFILE).
+        try:
+            self._link_synced(spooled, path)
+        except FileNotFoundError:
+            # A file that lost its only name, to a collection, cannot get another (linkat(2)).
+            with self.spool() as copy:
+                spooled.seek(0)
+                shutil.copyfileobj(spooled, copy)
+                self._link_synced(copy, path)
+
+    def _link_synced(self, spooled: BinaryIO, path: str) -> None:
+        spooled.flush()
+        os.fsync(spooled.fileno())
+        # With a folder's descriptor, os.link follows the link in /proc (open(2), O_TMPFILE).
         folder = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.link(_proc_path(spooled.fileno()), path, src_dir_fd=folder, follow_symlinks=True)
@@ -117,13 +130,3 @@ def _has_unnamed_files(folder: str) -> bool:
         return False
     os.close(descriptor)
     return True
-
-
-def _inflates_to(blob: BinaryIO, digest: str) -> bool:
-    actual = hashlib.sha256()
-    try:
-        for piece in gz.inflated(blob):
-            actual.update(piece)
-    except gz.NotGzip:
-        return False
-    return actual.hexdigest() == digest

@@ -7,14 +7,16 @@ each step and what a crash there leaves.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import BinaryIO
 
 from filetracker.durable import reporting_full_disk
 from filetracker.errors import Damaged, NotFound
 from filetracker.protocol import check_stored_name, check_version
 from filetracker.servers.storage.interfaces import BlobStore, Catalog, Entry, Put
-from filetracker.servers.storage.spool import Upload
+from filetracker.servers.storage.spool import Upload, inflated_size
 
 logger = logging.getLogger(__name__)
 
@@ -57,18 +59,20 @@ class Storage:
 
         The caller closes the file, and can read it to its end whatever happens to the name. Raises
         what :meth:`entry` does, and :class:`~filetracker.errors.Damaged` if the blob is not
-        there.
+        there, or has another size than when it was stored and is not good.
         """
         entry = self.entry(name)
         while True:
-            try:
-                return entry, self._blobs.open(entry.digest)
-            except FileNotFoundError:
-                # It may have been replaced or deleted since; then there is a newer answer.
-                looked_up, entry = entry, self.entry(name)
-                if entry == looked_up:
-                    logger.error('the blob %s of %s is missing', entry.digest, name)
-                    raise Damaged(name, 'the stored content of %s is missing' % name) from None
+            blob = self._open_blob(entry)
+            if blob and blob.seek(0, os.SEEK_END) == entry.stored_size:
+                blob.seek(0)
+                return entry, blob
+            # The name may have been put again or deleted since; then there is a newer answer.
+            looked_up, entry = entry, self.entry(name)
+            if entry == looked_up:
+                return self._corrected(name, entry, blob)
+            if blob:
+                blob.close()
 
     def upload(self, gzipped: bool, digest: str | None = None, size: int | None = None) -> Upload:
         """Returns an :class:`Upload`, to be written, handed to :meth:`put`, and closed.
@@ -153,11 +157,41 @@ class Storage:
     def _name(self, name: str, version: int, digest: str, upload: Upload) -> Put:
         while True:
             stored_size = self._blobs.add(digest, upload.file)
-            entry = Entry(version, digest, upload.size, stored_size)
-            result = self._catalog.put(name, entry, self._blobs.has)
-            # A collection may have come between, when the blob was there before us.
+            result = self._catalog.put(
+                name,
+                Entry(version, digest, upload.size, stored_size),
+                partial(self._has_blob, stored_size),
+            )
+            # A collection may have come between, and then even another stream of the same content.
             if not result.blob_is_missing:
                 return result
+
+    def _has_blob(self, stored_size: int, digest: str) -> bool:
+        return self._blobs.stored_size(digest) == stored_size
+
+    def _open_blob(self, entry: Entry) -> BinaryIO | None:
+        try:
+            return self._blobs.open(entry.digest)
+        except FileNotFoundError:
+            return None
+
+    def _corrected(self, name: str, entry: Entry, blob: BinaryIO | None) -> tuple[Entry, BinaryIO]:
+        """Returns a blob that is good, though it does not have the size it had.
+
+        So is one that replaced a damaged blob of filetracker 2.3.3.
+        """
+        if not blob:
+            logger.error('the blob %s of %s is missing', entry.digest, name)
+            raise Damaged(name, 'the stored content of %s is missing' % name)
+        stored_size = blob.tell()
+        blob.seek(0)
+        size = inflated_size(blob, entry.digest)
+        if size is None:
+            blob.close()
+            logger.error('the blob %s of %s is damaged', entry.digest, name)
+            raise Damaged(name)
+        blob.seek(0)
+        return entry._replace(size=size, stored_size=stored_size), blob
 
     def _collect(self, digest: str) -> None:
         self._catalog.collect(digest, self._blobs.remove)

@@ -9,7 +9,7 @@ from filetracker.errors import StoreInUse
 
 
 def lock_directory(root: str) -> int:
-    """Locks the store for this process until the returned descriptor is closed.
+    """Locks the store for this process; returns what :func:`unlock_directory` takes.
 
     Raises :class:`~filetracker.errors.StoreInUse`, also for processes of filetracker 2.3.3.
     """
@@ -24,6 +24,12 @@ def lock_directory(root: str) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def unlock_directory(descriptor: int) -> None:
+    """Unlocks the store, also where a child has inherited the descriptor."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def _check_unregistered(root: str) -> None:

@@ -41,7 +41,7 @@ def _open(base_dir: str) -> tuple[Storage, bdb.Database]:
         for directory in (base_dir, spool, blobs_dir, links_dir):
             mkdir(directory)
         blobs = DirectoryBlobStore(blobs_dir, spool)
-        links = Links(links_dir, spool)
+        links = Links(links_dir, spool, os.path.join(base_dir, 'lost+found'))
         intents = Intents(spool)
 
         def prepare(environment: bdb.Environment) -> None:

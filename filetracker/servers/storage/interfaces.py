@@ -53,8 +53,8 @@ class BlobStore(ABC):
         """
 
     @abstractmethod
-    def has(self, digest: str) -> bool:
-        """Whether the blob is there."""
+    def stored_size(self, digest: str) -> int | None:
+        """Returns the size of the blob in bytes, ``None`` if there is none."""
 
     @abstractmethod
     def remove(self, digest: str) -> None:

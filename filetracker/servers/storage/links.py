@@ -6,27 +6,35 @@ The database is right where they differ. Names are UTF-8 on disk, whatever the l
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
+import logging
 import os
+import tempfile
 from collections.abc import Iterator
 
 import six
 
 from filetracker.errors import InvalidName
 
+logger = logging.getLogger(__name__)
+
 _NANOSECONDS = 10**9
+_IN_THE_WAY = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY)
 
 
 class Links:
     """The symbolic links below ``root``, made aside in ``spool``; both exist.
 
-    All changes come from one thread.
+    What stands in their way and is no name of the store is moved to ``lost``, which is made when
+    it is needed. All changes come from one thread.
     """
 
-    def __init__(self, root: str, spool: str) -> None:
+    def __init__(self, root: str, spool: str, lost: str) -> None:
         self._root = os.fsencode(root)
         self._aside = os.path.join(os.fsencode(spool), b'link')
+        self._lost = os.fsencode(lost)
 
     def set(self, name: str, digest: str, version: int) -> None:
         """Lets the name point to the blob, in place of what it pointed to.
@@ -45,18 +53,32 @@ class Links:
         if os.lstat(self._aside).st_mtime_ns != nanoseconds:
             raise InvalidName('the disk of the store cannot keep the version %d' % version)
         try:
-            self._rename(path)
-        except IsADirectoryError:
-            # Left over from names that are gone; one that is not empty stays an error.
-            _remove_empty(path)
-            self._rename(path)
+            os.rename(self._aside, path)
+        except OSError as error:
+            if error.errno not in _IN_THE_WAY:
+                raise
+            self._clear_way(path)
+            os.rename(self._aside, path)
 
-    def _rename(self, path: bytes) -> None:
-        try:
-            os.rename(self._aside, path)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-            os.rename(self._aside, path)
+    def _clear_way(self, path: bytes) -> None:
+        """Lets all parents of ``path`` be directories, and ``path`` none."""
+        if os.path.isdir(path) and not os.path.islink(path):
+            _remove_empty(path)
+            self._move_away(path)
+        parent = self._root
+        for component in os.path.relpath(os.path.dirname(path), self._root).split(b'/'):
+            parent = os.path.join(parent, component)
+            if os.path.islink(parent) or not os.path.isdir(parent):
+                self._move_away(parent)
+                os.mkdir(parent, 0o700)
+
+    def _move_away(self, path: bytes) -> None:
+        if not os.path.lexists(path):
+            return
+        os.makedirs(self._lost, 0o700, exist_ok=True)
+        kept = tempfile.mkdtemp(prefix=b'link-', dir=self._lost)
+        os.rename(path, os.path.join(kept, os.path.basename(path)))
+        logger.warning('%r was in the way of a name and is now in %r', path, kept)
 
     def remove(self, name: str) -> None:
         """Removes the link and the directories that are empty without it; both may be gone."""
@@ -141,5 +163,7 @@ def _unlink(path: bytes) -> None:
 
 
 def _remove_empty(folder: bytes) -> None:
+    """Removes the directories below a directory, and itself, as far as nothing else is in them."""
     for path, _, _ in os.walk(folder, topdown=False):
-        os.rmdir(path)
+        with contextlib.suppress(OSError):
+            os.rmdir(path)

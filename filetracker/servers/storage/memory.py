@@ -35,8 +35,9 @@ class MemoryBlobStore(BlobStore):
         except KeyError:
             raise FileNotFoundError(digest) from None
 
-    def has(self, digest: str) -> bool:
-        return digest in self._blobs
+    def stored_size(self, digest: str) -> int | None:
+        blob = self._blobs.get(digest)
+        return None if blob is None else len(blob)
 
     def remove(self, digest: str) -> None:
         self._blobs.pop(digest, None)

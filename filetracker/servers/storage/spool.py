@@ -14,6 +14,19 @@ from filetracker.errors import BadUpload
 _ROOM_CHECK_BYTES = 4 << 20
 
 
+def inflated_size(blob: BinaryIO, digest: str) -> int | None:
+    """Returns how many plain bytes a gzip file has, ``None`` if they do not have that digest."""
+    size = 0
+    actual = hashlib.sha256()
+    try:
+        for piece in gz.inflated(blob):
+            actual.update(piece)
+            size += len(piece)
+    except gz.NotGzip:
+        return None
+    return size if actual.hexdigest() == digest.lower() else None
+
+
 class Upload:
     """Bytes that come in parts, to be handed to :meth:`Storage.put`.
 

@@ -7,6 +7,7 @@
       NotFound             (FileNotFoundError, KeyError)    no such file, or not in that version
       NameConflict                            a file where a directory is needed, or the reverse
       BadUpload            (ValueError)       an upload that is not what it says it is
+        TooLarge                              an upload of more bytes than are taken
       StoreFull            (OSError)          no room on the disk
       LocalFileError       (OSError)          a file of this machine that cannot be read or written
       StoreUnusable                           a directory that cannot serve as a store
@@ -77,6 +78,14 @@ class NameConflict(FiletrackerError):
 
 class BadUpload(FiletrackerError, ValueError):
     """An upload that is not what it says it is: length, digest, size or encoding differ."""
+
+
+class TooLarge(BadUpload):
+    """An upload of more plain bytes than are taken; ``limit`` is how many are."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__('the content has more than %d bytes, which is the limit here' % limit)
+        self.limit = limit
 
 
 class StoreFull(FiletrackerError, OSError):

@@ -45,17 +45,15 @@ class DirectoryBlobStore(BlobStore):
 
     def add(self, digest: str, spooled: BinaryIO) -> int:
         path = self._path(digest)
-        if not self._is_good(path, digest):
-            try:
-                self._link(spooled, path)
-            except FileExistsError:
-                # Somebody was faster, or what is there is no good.
-                if not self._is_good(path, digest):
-                    logger.warning('replacing the damaged blob %s', digest)
-                    self._replace(spooled, path)
-        # The name may be as fresh as that of somebody who has not synced it yet.
-        sync_folder(os.path.dirname(path))
-        return os.stat(path).st_size
+        while True:
+            if not self._is_good(path, digest):
+                self._make(digest, spooled, path)
+            # The name may be as fresh as that of somebody who has not synced it yet.
+            sync_folder(os.path.dirname(path))
+            stored_size = self.stored_size(digest)
+            # A collection, for somebody whose upload was refused, may have come between.
+            if stored_size is not None:
+                return stored_size
 
     def open(self, digest: str) -> BinaryIO:
         return open(self._path(digest), 'rb')
@@ -91,6 +89,15 @@ class DirectoryBlobStore(BlobStore):
                 return True
         except FileNotFoundError:
             return False
+
+    def _make(self, digest: str, spooled: BinaryIO, path: str) -> None:
+        try:
+            self._link(spooled, path)
+        except FileExistsError:
+            # Somebody was faster, or what is there is no good.
+            if not self._is_good(path, digest) and self.stored_size(digest) is not None:
+                logger.warning('replacing the damaged blob %s', digest)
+                self._replace(spooled, path)
 
     def _link(self, spooled: BinaryIO, path: str) -> None:
         try:

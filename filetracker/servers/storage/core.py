@@ -74,15 +74,22 @@ class Storage:
             if blob:
                 blob.close()
 
-    def upload(self, gzipped: bool, digest: str | None = None, size: int | None = None) -> Upload:
+    def upload(
+        self,
+        gzipped: bool,
+        digest: str | None = None,
+        size: int | None = None,
+        limit: int | None = None,
+    ) -> Upload:
         """Returns an :class:`Upload`, to be written, handed to :meth:`put`, and closed.
 
         ``digest`` (64 lower-case hex digits) and ``size`` are what the sender says of the plain
-        bytes. Raises :class:`~filetracker.errors.StoreFull`.
+        bytes; ``limit`` is the most of them that are taken, in bytes. Raises
+        :class:`~filetracker.errors.StoreFull`.
         """
         with reporting_full_disk():
             self._check_room()
-            return Upload(self._blobs.spool(), gzipped, digest, size, self._check_room)
+            return Upload(self._blobs.spool(), gzipped, digest, size, limit, self._check_room)
 
     def put(self, name: str, version: int, upload: Upload) -> int:
         """Stores what was uploaded; it is durable on return.

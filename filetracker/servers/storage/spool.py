@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from filetracker import gz
 from filetracker.durable import reporting_full_disk
-from filetracker.errors import BadUpload
+from filetracker.errors import BadUpload, TooLarge
 
 _ROOM_CHECK_BYTES = 4 << 20
 
@@ -31,9 +31,9 @@ class Upload:
     """Bytes that come in parts, to be handed to :meth:`Storage.put`.
 
     ``gzipped`` says whether they are a gzip stream or plain. ``digest`` and ``size`` are those of
-    the plain bytes where the sender gave them, and are checked. ``check_room`` is called now and
-    then and raises :class:`~filetracker.errors.StoreFull`. A context manager: what was not put is
-    gone at its end.
+    the plain bytes where the sender gave them, and are checked; ``limit`` is the most plain bytes
+    that are taken. ``check_room`` is called now and then and raises
+    :class:`~filetracker.errors.StoreFull`. A context manager: what was not put is gone at its end.
     """
 
     def __init__(
@@ -42,13 +42,16 @@ class Upload:
         gzipped: bool,
         digest: str | None,
         size: int | None,
+        limit: int | None,
         check_room: Callable[[], None],
     ) -> None:
         self.file = file
         self._announced_digest = digest
         self._announced_size = size
+        self._limit = limit
         self._check_room = check_room
         self._unchecked = 0
+        self._failed = False
         self._hash = hashlib.sha256()
         self._codec: gz.Inflater | gz.Deflater = gz.Inflater() if gzipped else gz.Deflater()
         #: How many plain bytes came so far.
@@ -58,8 +61,15 @@ class Upload:
         """Takes the next bytes.
 
         Raises :class:`~filetracker.errors.BadUpload` as soon as they cannot be what was announced,
-        and :class:`~filetracker.errors.StoreFull`.
+        :class:`~filetracker.errors.TooLarge` and :class:`~filetracker.errors.StoreFull`.
         """
+        try:
+            self._write(chunk)
+        except BaseException:
+            self._failed = True
+            raise
+
+    def _write(self, chunk: bytes) -> None:
         if isinstance(self._codec, gz.Deflater):
             self._take(chunk)
             self._save(self._codec.feed(chunk))
@@ -74,8 +84,11 @@ class Upload:
     def finish(self) -> str:
         """Ends the upload; returns the digest of the plain bytes.
 
-        Raises :class:`~filetracker.errors.BadUpload` if it is not what was announced.
+        Raises :class:`~filetracker.errors.BadUpload` if it is not what was announced, or was not
+        written to its end.
         """
+        if self._failed:
+            raise BadUpload('the content was not received whole')
         try:
             rest = self._codec.finish()
         except gz.NotGzip as error:
@@ -117,6 +130,9 @@ class Upload:
             raise BadUpload(
                 'the content has more than the announced %d bytes' % self._announced_size
             )
+
+        if self._limit is not None and self.size > self._limit:
+            raise TooLarge(self._limit)
 
     def _save(self, stored: bytes) -> None:
         with reporting_full_disk():

@@ -13,7 +13,6 @@ from typing import BinaryIO, TypeVar
 
 import six
 
-from filetracker import gz
 from filetracker.errors import InvalidName, StoreUnusable
 from filetracker.protocol import check_stored_name, check_version
 from filetracker.servers.storage import bdb
@@ -25,6 +24,7 @@ from filetracker.servers.storage.catalog_berkeleydb import (
 )
 from filetracker.servers.storage.interfaces import BlobStore, Entry
 from filetracker.servers.storage.links import Links
+from filetracker.servers.storage.spool import inflated_size
 
 logger = logging.getLogger(__name__)
 
@@ -104,22 +104,21 @@ class _Entries:
             raise InvalidName('it does not point to a blob')
         if digest not in self.sizes:
             with self._blobs.open(digest) as blob:
-                stored_size = blob.seek(0, os.SEEK_END)
-                said = self._environment.metadata.get(metadata_keys(digest)[1], b'')
-                if not said.isdigit() or not _may_inflate_to(blob, stored_size, int(said)):
-                    said = self._inflated_size(blob, digest)
-            self.sizes[digest] = int(said), stored_size
+                self.sizes[digest] = self._measure(blob, digest)
         return self.sizes[digest]
 
-    def _inflated_size(self, blob: BinaryIO, digest: str) -> int:
-        size = 0
+    def _measure(self, blob: BinaryIO, digest: str) -> tuple[int, int]:
+        stored_size = blob.seek(0, os.SEEK_END)
+        said = self._environment.metadata.get(metadata_keys(digest)[1], b'')
+        if said.isdigit() and _may_inflate_to(blob, stored_size, int(said)):
+            return int(said), stored_size
         blob.seek(0)
-        try:
-            for piece in gz.inflated(blob):
-                size += len(piece)
-        except gz.NotGzip as error:
-            logger.error('the blob %s is damaged: %s', digest, error)
-        return size
+        size = inflated_size(blob, digest)
+        if size is None:
+            logger.error('the blob %s is damaged', digest)
+            # No blob has that size: whoever opens it looks again, and it may be good by then.
+            return 0, 0
+        return size, stored_size
 
 
 def _may_inflate_to(blob: BinaryIO, stored_size: int, size: int) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 from typing import IO
 
 import six
@@ -16,6 +17,7 @@ import six
 from filetracker.errors import InvalidName
 
 _BUFFER_SIZE = 1 << 20
+_VERSION = re.compile(r'-?[0-9]{1,20}\Z')
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 
 
@@ -31,7 +33,7 @@ def split_name(name: str) -> tuple[str, int | None]:
     if not at:
         return name, None
     # int() alone would also take '1_0', ' 1' and digits of other scripts.
-    if not (version.isascii() and version.removeprefix('-').isdigit()):
+    if not _VERSION.match(version):
         raise InvalidName('the version behind "@" must be a whole number: %r' % name)
     return bare, int(version)
 

@@ -17,7 +17,7 @@ import six
 from filetracker.errors import InvalidName
 
 _BUFFER_SIZE = 1 << 20
-_VERSION = re.compile(r'-?[0-9]{1,20}\Z')
+_VERSION = re.compile(r'-?[0-9]{1,1000}\Z')
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
 
 

@@ -1,0 +1,102 @@
+"""What a request that changes something says, checked before it is used for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import parse_qs
+
+from filetracker import protocol
+from filetracker.errors import BadUpload, TooLarge
+from filetracker.gz import PIECE
+from filetracker.servers.base import Environ, Refusal
+
+_GZIP_NAMES = ('gzip', 'x-gzip')
+_PLAIN_NAMES = ('', 'identity')
+
+
+class Announced(NamedTuple):
+    """Whether a body is gzip, and digest and size of the plain bytes, where they are said.
+
+    ``limit`` is the most plain bytes that are taken.
+    """
+
+    gzipped: bool
+    digest: str | None
+    size: int | None
+    limit: int | None
+
+
+def version_parameter(environ: Environ) -> int | None:
+    """Returns the version in the query, the first if there are several.
+
+    Raises :class:`~filetracker.errors.InvalidName`.
+    """
+    values = parse_qs(environ.get('QUERY_STRING', '')).get(protocol.VERSION_PARAMETER)
+    return protocol.parse_date(values[0]) if values else None
+
+
+def required_version(environ: Environ) -> int:
+    """As :func:`version_parameter`; refuses the request if there is none."""
+    version = version_parameter(environ)
+    if version is None:
+        sentence = 'the parameter "%s" is required' % protocol.VERSION_PARAMETER
+        raise Refusal('400 Bad Request', sentence)
+    return version
+
+
+def announced(environ: Environ, limit: int | None) -> Announced:
+    """Returns what the headers say of the body of an upload.
+
+    Raises :class:`~filetracker.errors.BadUpload`, :class:`~filetracker.errors.TooLarge` if it
+    is said to have more than ``limit`` plain bytes, and
+    :class:`~filetracker.servers.base.Refusal`.
+    """
+    encoding = environ.get('HTTP_CONTENT_ENCODING', '').strip().lower()
+    if encoding not in _GZIP_NAMES + _PLAIN_NAMES:
+        raise Refusal(
+            '415 Unsupported Media Type',
+            'the Content-Encoding must be gzip or none',
+            [('Accept-Encoding', 'gzip')],
+        )
+    if 'HTTP_CONTENT_RANGE' in environ:
+        raise Refusal('400 Bad Request', 'a part of a file cannot be put')
+    digest = environ.get('HTTP_SHA256_CHECKSUM')
+    size = environ.get('HTTP_LOGICAL_SIZE')
+    try:
+        said = Announced(
+            encoding in _GZIP_NAMES,
+            None if digest is None else protocol.parse_digest(digest),
+            None if size is None else protocol.parse_size(size),
+            limit,
+        )
+    except ValueError as error:
+        raise BadUpload(str(error)) from None
+    if limit is not None and said.size is not None and said.size > limit:
+        raise TooLarge(limit)
+    return said
+
+
+def body_pieces(environ: Environ) -> Iterator[bytes]:
+    """Yields a body in pieces, each but the last of :data:`~filetracker.gz.PIECE` bytes.
+
+    Raises :class:`~filetracker.errors.BadUpload` where it is shorter than announced, and
+    :class:`~filetracker.servers.base.Refusal` where no length is announced.
+    """
+    body = environ['wsgi.input']
+    length = environ.get('CONTENT_LENGTH')
+    if length:
+        if not (length.isascii() and length.isdigit()):
+            raise Refusal('400 Bad Request', 'Content-Length is no length')
+        left = int(length)
+        while left:
+            piece = body.read(min(left, PIECE))
+            if not piece:
+                raise BadUpload('the body ended %d bytes early' % left)
+            left -= len(piece)
+            yield piece
+    elif 'HTTP_TRANSFER_ENCODING' in environ and environ.get('wsgi.input_terminated'):
+        while piece := body.read(PIECE):
+            yield piece
+    else:
+        raise Refusal('411 Length Required', 'the length of the body is not announced')

@@ -1,0 +1,114 @@
+"""The HTTP server keeps its side of WSGI, whatever the application does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import environment
+from tests.wire.raw import Peer, request
+
+
+@pytest.fixture(scope='module')
+def port() -> Iterator[int]:
+    with subprocess.Popen(
+        [sys.executable, '-m', 'tests.servers.odd'],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+    ) as process:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+        process.communicate()
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def peer(port: int) -> Iterator[Peer]:
+    with Peer(port) as connection:
+        yield connection
+
+
+def test_a_list_is_sent_with_its_length(peer: Peer) -> None:
+    answer = peer.ask(request('GET', '/list'))
+
+    assert answer.headers['content-length'] == '2'
+    assert answer.body == b'ab'
+
+
+def test_other_bodies_are_sent_in_chunks(peer: Peer) -> None:
+    answer = peer.ask(request('GET', '/pieces'))
+
+    assert answer.headers['transfer-encoding'] == 'chunked'
+    assert answer.body == b'ab'
+    assert peer.ask(request('GET', '/list')).status == 200
+
+
+def test_what_is_written_comes_first(peer: Peer) -> None:
+    assert peer.ask(request('GET', '/writes')).body == b'abc'
+
+
+def test_head_has_no_body_whatever_the_application_returns(peer: Peer) -> None:
+    for path in ('/pieces', '/writes', '/late'):
+        assert peer.ask(request('HEAD', path)).body == b''
+    assert peer.ask(request('GET', '/list')).body == b'ab'
+
+
+def test_a_status_without_a_body_has_none(peer: Peer) -> None:
+    answer = peer.ask(request('GET', '/empty'))
+
+    assert answer.status == 204
+    assert not {'content-length', 'transfer-encoding'} & set(answer.headers)
+
+
+def test_an_answer_may_be_changed_before_it_is_sent(peer: Peer) -> None:
+    answer = peer.ask(request('GET', '/late'))
+
+    assert (answer.status, answer.body) == (500, b'sorry')
+
+
+@pytest.mark.parametrize('path', ['/fails', '/header', '/never-starts', '/raises'])
+def test_an_application_that_fails_is_500(peer: Peer, path: str) -> None:
+    answer = peer.ask(request('GET', path))
+
+    assert answer.status == 500
+    assert answer.line == 'internal error'
+    assert peer.ask(request('GET', '/list')).status == 200
+
+
+@pytest.mark.parametrize('path', ['/fails-late', '/short', '/long'])
+def test_an_answer_that_fails_late_is_never_complete(peer: Peer, path: str) -> None:
+    peer.send(request('GET', path))
+
+    assert peer.is_reset()
+
+
+def test_a_failed_answer_of_unknown_length_is_reset_for_old_peers(peer: Peer) -> None:
+    peer.send(b'GET /fails-late HTTP/1.0\r\n\r\n')
+
+    assert peer.is_reset()
+
+
+def test_bodies_are_closed_however_the_answer_ends(port: int) -> None:
+    def closed() -> int:
+        with Peer(port) as peer:
+            return int(peer.ask(request('GET', '/closed')).body)
+
+    for path in ('/pieces', '/writes', '/short', '/long', '/fails', '/fails-late'):
+        before = closed()
+        with Peer(port) as peer:
+            peer.send(request('GET', path, connection='close'))
+            peer.is_reset()
+
+        assert closed() == before + 1, path
+
+
+def test_the_input_is_a_file(peer: Peer) -> None:
+    body = b'one\ntwo\n' + b'x' * 300_000
+
+    assert peer.ask(request('PUT', '/echo', body)).body == b'one\n|two\n|' + b'x' * 300_000
+    assert peer.ask(request('GET', '/echo')).body == b''

@@ -1,0 +1,225 @@
+"""The command filetracker-server: what it takes, what it says, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from filetracker.servers import run as server_run
+from filetracker.servers.storage import open_storage
+from tests.servers.command import failure, run
+from tests.support import PATIENCE, LiveServer, environment, wait_for
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['--no-such-flag'],
+        ['-d', 'x', 'something'],
+        ['-d', 'x', '-p', 'http'],
+        ['-d', 'x', '-p', '65536'],
+        ['-d', 'x', '-p', '-1'],
+        ['-d', 'x', '--workers', '0'],
+        ['-d', 'x', '--log-level', 'loud'],
+        ['-d', 'x', '--stop-timeout', '-1'],
+        [],
+    ],
+)
+def test_a_usage_error_is_2(arguments: list[str], tmp_path: Path) -> None:
+    ended = run(*arguments, '-D', cwd=str(tmp_path))
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith('usage: filetracker-server ')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_has_every_flag() -> None:
+    ended = run('--help')
+
+    assert ended.returncode == 0
+    for flag in (
+        *('-d', '-p', '-l', '-L', '--log-level', '--log-config', '-D', '--no-daemon'),
+        *('--fallback-url', '--workers', '--max-size', '--pid-file', '--stop-timeout'),
+    ):
+        assert flag in ended.stdout
+
+
+def test_a_busy_port_is_one_line_and_1(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        line = failure('-d', str(tmp_path / 'store'), '-p', str(port), '-D')
+    assert line == 'cannot listen on 127.0.0.1:%d: Address already in use' % port
+
+
+def test_an_address_that_is_not_ours_is_one_line_and_1(tmp_path: Path) -> None:
+    line = failure('-d', str(tmp_path / 'store'), '-l', '192.0.2.1', '-p', '0', '-D')
+
+    assert line.startswith('cannot listen on 192.0.2.1:0: ')
+
+
+def test_a_directory_that_cannot_be_used_is_one_line_and_1(tmp_path: Path) -> None:
+    (tmp_path / 'store').write_text('no directory')
+
+    line = failure('-d', str(tmp_path / 'store'), '-p', '0', '-D')
+    assert line.startswith('cannot use %s as a store: ' % (tmp_path / 'store'))
+
+
+def test_a_directory_in_use_is_one_line_and_1(server: LiveServer) -> None:
+    line = failure('-d', str(server.base_dir), '-p', '0', '-D')
+
+    assert line == 'another process is using the store in %s' % server.base_dir
+    assert requests.get(server.url).status_code == 200
+
+
+def test_a_fallback_is_one_line_and_1(tmp_path: Path) -> None:
+    line = failure('-d', str(tmp_path / 'store'), '--fallback-url', 'http://localhost:1', '-D')
+
+    assert line == 'the fallback to another server comes with a later release'
+    assert not (tmp_path / 'store').exists()
+
+
+@pytest.mark.parametrize(
+    'content', ['no json', '[]', '{"version": 1, "handlers": {"a": {}}}', None]
+)
+def test_a_log_that_cannot_be_set_up_is_one_line_and_1(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / 'log.json'
+    if content is not None:
+        path.write_text(content)
+
+    line = failure('-d', str(tmp_path / 'store'), '-p', '0', '-D', '--log-config', str(path))
+    assert line.startswith('cannot set up the log: ')
+
+
+def test_the_log_can_go_to_a_file(tmp_path: Path) -> None:
+    log = tmp_path / 'log'
+    arguments = ['-d', str(tmp_path / 'store'), '-p', '0', '-D', '-L', str(log)]
+    with _Foreground(arguments) as process:
+        wait_for(lambda: log.exists() and 'serving' in log.read_text(), 'the log')
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 0
+    assert said == (b'', b'')
+
+
+def test_the_log_can_be_set_up_by_json(tmp_path: Path) -> None:
+    log, config = tmp_path / 'log', tmp_path / 'log.json'
+    target = {'class': 'logging.FileHandler', 'filename': str(log), 'formatter': 'mine'}
+    formatter = {'format': 'MINE %(message)s'}
+    configuration = {
+        'version': 1,
+        'formatters': {'mine': formatter},
+        'handlers': {'file': target},
+        'root': {'level': 'INFO', 'handlers': ['file']},
+    }
+    config.write_text(json.dumps(configuration))
+    arguments = ['-d', str(tmp_path / 'store'), '-p', '0', '-D', '--log-config', str(config)]
+    with _Foreground(arguments):
+        wait_for(lambda: log.exists() and 'serving' in log.read_text(), 'the log')
+
+    assert log.read_text().startswith('MINE ')
+
+
+def test_each_request_is_a_line_of_the_log(server: LiveServer) -> None:
+    requests.get(server.url + '/files/no%20such?x=y')
+
+    wait_for(lambda: 'GET /files/no' in server.log(), 'the line')
+    assert '127.0.0.1 "GET /files/no%20such?x=y" 404 22 ' in server.log()
+
+
+def test_the_log_may_be_quiet(tmp_path: Path) -> None:
+    store, pid_file = tmp_path / 'store', tmp_path / 'pid'
+    arguments = ['-d', str(store), '-p', '0', '-D', '--log-level', 'warning']
+    with _Foreground([*arguments, '--pid-file', str(pid_file)]) as process:
+        wait_for(pid_file.exists, 'the server')
+        process.send_signal(signal.SIGINT)
+
+        assert process.communicate(timeout=PATIENCE) == (b'', b'')
+    assert process.returncode == 0
+    assert not pid_file.exists()
+
+
+def test_the_directory_may_come_from_the_environment(tmp_path: Path) -> None:
+    store = tmp_path / 'store'
+    with _Foreground(['-p', '0', '-D'], FILETRACKER_DIR=str(store)) as process:
+        assert process.stdout is not None
+        assert b'serving %b on' % str(store).encode() in process.stdout.readline()
+
+
+def test_ipv6_addresses_are_served(tmp_path: Path) -> None:
+    if not socket.has_ipv6 or not os.path.exists('/proc/net/if_inet6'):
+        pytest.skip('this machine has no IPv6')
+    with _Foreground(['-d', str(tmp_path / 'store'), '-p', '0', '-l', '::1', '-D']) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1].decode()
+
+        assert url.startswith('http://[::1]:')
+        assert requests.get(url).status_code == 200
+
+
+def test_main_serves_in_a_process_of_multiprocessing(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    arguments = ['-p', str(port), '-d', str(tmp_path / 'store'), '-D', '--workers', '4']
+    with subprocess.Popen(
+        [sys.executable, '-m', 'tests.servers.child', *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(),
+    ) as process:
+        try:
+            wait_for(lambda: _answers(port), 'the server')
+        finally:
+            said, _ = process.communicate()
+
+    assert said.endswith(b'\nended with 0\n')
+    assert not _answers(port)
+
+
+def test_db_init_makes_a_store(tmp_path: Path) -> None:
+    server_run.db_init(str(tmp_path / 'store' / 'db'))
+
+    storage = open_storage(str(tmp_path / 'store'))
+    try:
+        assert list(storage.pages('')) in ([], [[]])
+    finally:
+        storage.close()
+
+
+def test_the_default_port_is_known() -> None:
+    assert server_run.DEFAULT_PORT == 9999
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as attempt:
+        return attempt.connect_ex(('127.0.0.1', port)) == 0
+
+
+class _Foreground(subprocess.Popen[bytes]):
+    """The command in the foreground; it is killed in the end if it did not end itself."""
+
+    def __init__(self, arguments: list[str], **more: str) -> None:
+        super().__init__(
+            [sys.executable, '-m', 'filetracker.servers.run', *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(**more),
+        )
+
+    def __exit__(self, *error: object) -> None:
+        if self.poll() is None:
+            self.terminate()
+        super().__exit__(*error)  # type: ignore[arg-type]

@@ -1,0 +1,429 @@
+"""What every catalogue promises (:class:`filetracker.servers.storage.interfaces.Catalog`)."""
+
+from __future__ import annotations
+
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import pytest
+
+from filetracker.errors import NameConflict
+from filetracker.servers.storage.interfaces import Delete, Entry, Put
+from tests.contracts import Contract
+
+ONE = '1' * 64
+TWO = '2' * 64
+
+
+def there(digest):
+    """A blob store that has everything."""
+    return True
+
+
+def entry(version, digest=ONE):
+    return Entry(version, digest, size=100, stored_size=50)
+
+
+def put(catalog, name, version=5, digest=ONE):
+    return catalog.put(name, entry(version, digest), there)
+
+
+def all_names(catalog, directory='', limit=3):
+    """Reads names as the store does: page after page."""
+    names = []
+    while page := catalog.names(directory, names[-1] if names else '', limit):
+        names += [name for name, _ in page]
+    return names
+
+
+class CatalogContract(Contract):
+    @pytest.fixture
+    def catalog(self):
+        """An empty catalogue."""
+        raise NotImplementedError
+
+    # Entries
+
+    def test_a_name_that_was_never_put_has_no_entry(self, catalog):
+        put(catalog, 'name')
+
+        assert catalog.entry('nam') is None
+        assert catalog.entry('names') is None
+        assert catalog.entry('name/below') is None
+
+    def test_an_entry_reads_back_as_it_was_put(self, catalog):
+        result = catalog.put('a/name', Entry(1700000000, TWO, 2**40, 2**33), there)
+
+        assert catalog.entry('a/name') == Entry(1700000000, TWO, 2**40, 2**33)
+        assert result == Put(1700000000)
+
+    @pytest.mark.parametrize(
+        'name',
+        [
+            'a b',
+            'zażółć',
+            '\U0001f600',
+            'a@5',
+            '%2F',
+            '~',
+            '-',
+            'a' * 255,
+            '/'.join(['d' * 99] * 30),
+        ],
+    )
+    def test_any_name_reads_back(self, catalog, name):
+        put(catalog, name, 7, TWO)
+
+        assert catalog.entry(name) == entry(7, TWO)
+        assert catalog.names('', '', 10) == [(name, 7)]
+        assert catalog.delete(name, 7).found
+
+    @pytest.mark.parametrize('version', [-(2**31), -1, 0, 1, 2**31, 2**32 - 1])
+    def test_any_version_reads_back(self, catalog, version):
+        put(catalog, 'name', version)
+
+        assert catalog.entry('name') == entry(version)
+        assert catalog.names('', '', 10) == [('name', version)]
+
+    def test_names_that_begin_alike_do_not_mix(self, catalog):
+        names = ['a', 'a ', 'a!', 'a-', 'a.b', 'a0', 'aa', 'aé', 'A', 'b']
+        for version, name in enumerate(names):
+            put(catalog, name, version)
+
+        assert [catalog.entry(name) for name in names] == [entry(v) for v in range(len(names))]
+
+    # The rule of versions
+
+    def test_a_newer_version_replaces_and_frees(self, catalog):
+        put(catalog, 'name', 5, ONE)
+        result = put(catalog, 'name', 6, TWO)
+
+        assert result == Put(6, freed=ONE)
+        assert catalog.entry('name') == entry(6, TWO)
+        assert (catalog.count(ONE), catalog.count(TWO)) == (0, 1)
+
+    def test_an_older_version_changes_nothing(self, catalog):
+        put(catalog, 'name', 6, ONE)
+        result = put(catalog, 'name', 5, TWO)
+
+        assert result == Put(6)
+        assert catalog.entry('name') == entry(6, ONE)
+        assert (catalog.count(ONE), catalog.count(TWO)) == (1, 0)
+
+    def test_an_equal_version_overwrites(self, catalog):
+        put(catalog, 'name', 5, ONE)
+        result = put(catalog, 'name', 5, TWO)
+
+        assert result == Put(5, freed=ONE)
+        assert catalog.entry('name') == entry(5, TWO)
+        assert catalog.names('', '', 10) == [('name', 5)]
+
+    @pytest.mark.parametrize(('older', 'newer'), [(-2, -1), (-1, 0), (-1, 1), (255, 256), (9, 10)])
+    def test_versions_are_compared_as_numbers(self, catalog, older, newer):
+        put(catalog, 'name', newer)
+
+        assert put(catalog, 'name', older) == Put(newer)
+        assert catalog.delete('name', older) == Delete(found=True, kept=newer)
+        assert catalog.entry('name') == entry(newer)
+
+    def test_a_new_version_with_the_same_content_frees_nothing(self, catalog):
+        put(catalog, 'name', 5)
+        result = put(catalog, 'name', 6)
+
+        assert result == Put(6)
+        assert catalog.count(ONE) == 1
+
+    def test_what_another_name_has_is_not_freed(self, catalog):
+        put(catalog, 'one', 5, ONE)
+        put(catalog, 'other', 5, ONE)
+
+        assert catalog.count(ONE) == 2
+        assert put(catalog, 'one', 6, TWO) == Put(6)
+        assert catalog.count(ONE) == 1
+        assert put(catalog, 'other', 6, TWO) == Put(6, freed=ONE)
+        assert (catalog.count(ONE), catalog.count(TWO)) == (0, 2)
+
+    # Deleting
+
+    def test_deleting_removes_and_frees(self, catalog):
+        put(catalog, 'name', 5)
+        result = catalog.delete('name', 5)
+
+        assert result == Delete(found=True, freed=ONE)
+        assert catalog.entry('name') is None
+        assert catalog.count(ONE) == 0
+        assert catalog.names('', '', 10) == []
+
+    def test_deleting_with_a_later_version_removes(self, catalog):
+        put(catalog, 'name', 5)
+
+        assert catalog.delete('name', 9) == Delete(found=True, freed=ONE)
+        assert catalog.entry('name') is None
+
+    def test_deleting_with_an_older_version_keeps(self, catalog):
+        put(catalog, 'name', 5)
+
+        assert catalog.delete('name', 4) == Delete(found=True, kept=5)
+        assert catalog.entry('name') == entry(5)
+        assert catalog.count(ONE) == 1
+
+    def test_deleting_what_is_not_there_finds_nothing(self, catalog):
+        put(catalog, 'a/name')
+
+        assert catalog.delete('a', 5) == Delete(found=False)
+        assert catalog.delete('a/name/below', 5) == Delete(found=False)
+        assert catalog.entry('a/name') == entry(5)
+
+    def test_deleting_one_of_two_names_frees_nothing(self, catalog):
+        put(catalog, 'one')
+        put(catalog, 'other')
+
+        assert catalog.delete('one', 5) == Delete(found=True)
+        assert catalog.count(ONE) == 1
+        assert catalog.delete('other', 5) == Delete(found=True, freed=ONE)
+
+    def test_after_a_deletion_any_version_is_taken(self, catalog):
+        put(catalog, 'name', 5)
+        catalog.delete('name', 5)
+
+        assert put(catalog, 'name', 1, TWO) == Put(1)
+        assert catalog.entry('name') == entry(1, TWO)
+
+    # Blobs that are not there
+
+    def test_a_put_without_its_blob_changes_nothing(self, catalog):
+        asked = []
+        put(catalog, 'name', 5, ONE)
+        result = catalog.put('name', entry(6, TWO), lambda digest: asked.append(digest))
+
+        assert result == Put(6, blob_is_missing=True)
+        assert asked == [TWO]
+        assert catalog.entry('name') == entry(5, ONE)
+        assert (catalog.count(ONE), catalog.count(TWO)) == (1, 0)
+
+    def test_a_first_put_without_its_blob_leaves_no_name(self, catalog):
+        assert catalog.put('a/name', entry(5), lambda digest: False).blob_is_missing
+        assert catalog.entry('a/name') is None
+        assert catalog.names('', '', 10) == []
+        assert put(catalog, 'a') == Put(5)
+
+    def test_a_put_that_fails_changes_nothing(self, catalog):
+        def fail(digest):
+            raise OSError('the disk cannot be read')
+
+        put(catalog, 'name', 5, ONE)
+        with pytest.raises(OSError, match='cannot be read'):
+            catalog.put('name', entry(6, TWO), fail)
+
+        assert catalog.entry('name') == entry(5, ONE)
+        assert (catalog.count(ONE), catalog.count(TWO)) == (1, 0)
+        assert put(catalog, 'name', 7, TWO) == Put(7, freed=ONE)
+
+    # Files and directories
+
+    @pytest.mark.parametrize(
+        ('first', 'second'),
+        [
+            ('a', 'a/b'),
+            ('a', 'a/b/c'),
+            ('a/b', 'a/b/c/d'),
+            ('a/b', 'a'),
+            ('a/b/c', 'a'),
+            ('é', 'é/ü'),
+        ],
+    )
+    def test_a_name_is_a_file_or_a_directory(self, catalog, first, second):
+        put(catalog, first)
+        with pytest.raises(NameConflict) as caught:
+            put(catalog, second, 6, TWO)
+
+        assert (caught.value.name, caught.value.other) == (second, first)
+        assert catalog.entry(second) is None
+        assert catalog.count(TWO) == 0
+
+    def test_a_conflict_is_over_when_the_file_is_deleted(self, catalog):
+        put(catalog, 'a/b/c')
+        catalog.delete('a/b/c', 5)
+
+        assert put(catalog, 'a') == Put(5)
+        catalog.delete('a', 5)
+        assert put(catalog, 'a/b') == Put(5)
+
+    def test_a_directory_is_one_until_the_last_name_below_is_deleted(self, catalog):
+        put(catalog, 'a/b')
+        put(catalog, 'a/c')
+        catalog.delete('a/b', 5)
+
+        with pytest.raises(NameConflict):
+            put(catalog, 'a')
+
+    def test_siblings_that_begin_alike_are_no_conflict(self, catalog):
+        names = ['a', 'a.b', 'a-b/c', 'ab/c', 'a!/d', 'A/b']
+        for name in names:
+            put(catalog, name)
+
+        assert set(all_names(catalog)) == set(names)
+
+    def test_a_file_can_be_overwritten_beside_others_that_begin_alike(self, catalog):
+        put(catalog, 'a', 5)
+        put(catalog, 'a.b', 5)
+
+        assert put(catalog, 'a', 6) == Put(6)
+
+    # Lists
+
+    def test_names_come_sorted_by_their_bytes(self, catalog):
+        names = ['b', 'B', 'a/b', 'a b', 'a-b', 'a.b', 'aé', 'é', '\uffff', '\U00010000', '~']
+        for name in names:
+            put(catalog, name)
+
+        assert all_names(catalog) == sorted(names, key=str.encode)
+
+    def test_only_names_below_the_directory_come(self, catalog):
+        for name in ['a/b', 'a/c/d', 'a.b', 'ab', 'b/a/c', 'a0']:
+            put(catalog, name)
+
+        assert all_names(catalog, 'a/') == ['a/b', 'a/c/d']
+        assert all_names(catalog, 'a/c/') == ['a/c/d']
+        assert all_names(catalog, 'c/') == []
+        assert all_names(catalog, 'a/b/') == []
+
+    def test_names_come_with_their_versions(self, catalog):
+        put(catalog, 'a', 3)
+        put(catalog, 'b', -4)
+        put(catalog, 'a', 8)
+
+        assert catalog.names('', '', 10) == [('a', 8), ('b', -4)]
+
+    @pytest.mark.parametrize('limit', [1, 2, 5, 7, 8])
+    def test_a_page_has_as_many_names_as_asked_for(self, catalog, limit):
+        names = ['d/%d' % number for number in range(7)]
+        for name in names:
+            put(catalog, name)
+
+        assert [name for name, _ in catalog.names('d/', '', limit)] == names[:limit]
+        assert all_names(catalog, 'd/', limit) == names
+
+    def test_a_page_begins_behind_a_name_that_need_not_be_there(self, catalog):
+        for name in ['a', 'b', 'b.c', 'c']:
+            put(catalog, name)
+
+        assert catalog.names('', 'b', 10) == [('b.c', 5), ('c', 5)]
+        assert catalog.names('', 'b.b', 10) == [('b.c', 5), ('c', 5)]
+        assert catalog.names('', 'c', 10) == []
+
+    def test_what_stays_comes_exactly_once_whatever_happens_beside_it(self, catalog):
+        stay = ['d/%03d' % number for number in range(0, 60, 2)]
+        for name in stay:
+            put(catalog, name, 0)
+        stop = threading.Event()
+
+        def change(seed):
+            dice = random.Random(seed)
+            for version in range(1, 10000):
+                if stop.is_set():
+                    return
+                name = 'd/%03d' % dice.randrange(60)
+                if name in stay:
+                    put(catalog, name, version)
+                elif dice.random() < 0.5:
+                    put(catalog, name, version, TWO)
+                else:
+                    catalog.delete(name, version)
+
+        with ThreadPoolExecutor(2) as pool:
+            changes = [pool.submit(change, seed) for seed in range(2)]
+            lists = [all_names(catalog, 'd/', limit=5) for _ in range(20)]
+            stop.set()
+            for future in changes:
+                future.result()
+
+        for names in lists:
+            assert [name for name in names if name in stay] == stay
+            assert names == sorted(set(names))
+
+    # Collecting
+
+    def test_what_has_no_name_is_collected(self, catalog):
+        removed = []
+
+        assert catalog.collect(ONE, removed.append)
+        assert removed == [ONE]
+
+    def test_what_has_a_name_is_not_collected(self, catalog):
+        put(catalog, 'name')
+        removed = []
+
+        assert not catalog.collect(ONE, removed.append)
+        assert removed == []
+
+    def test_a_collection_that_fails_says_so_and_can_be_done_again(self, catalog):
+        def fail(digest):
+            raise OSError('the disk is read-only')
+
+        with pytest.raises(OSError, match='read-only'):
+            catalog.collect(ONE, fail)
+
+        assert catalog.collect(ONE, lambda digest: None)
+
+    def test_nothing_gets_a_name_while_it_is_collected(self, catalog):
+        blobs = {ONE}
+        puts = []
+        with ThreadPoolExecutor(1) as pool:
+
+            def remove(digest):
+                puts.append(pool.submit(catalog.put, 'name', entry(5), blobs.__contains__))
+                # The name must not come between the look at the count and the removal.
+                assert wait(puts, 0.1).not_done
+                blobs.remove(digest)
+
+            assert catalog.collect(ONE, remove)
+            assert puts[0].result() == Put(5, blob_is_missing=True)
+
+        assert catalog.entry('name') is None
+
+    def test_a_content_that_was_never_seen_has_no_names(self, catalog):
+        assert catalog.count(ONE) == 0
+
+    def test_the_books_balance_after_many_threads(self, catalog):
+        digests = [character * 64 for character in 'abc']
+        names = ['n%d' % number for number in range(6)]
+
+        def change(seed):
+            dice = random.Random(seed)
+            freed = 0
+            for _ in range(50):
+                name, version = dice.choice(names), dice.randrange(100)
+                if dice.random() < 0.7:
+                    freed += put(catalog, name, version, dice.choice(digests)).freed is not None
+                else:
+                    freed += catalog.delete(name, version).freed is not None
+            return freed
+
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(change, range(6)))
+
+        entries = [catalog.entry(name) for name, _ in catalog.names('', '', 100)]
+        for digest in digests:
+            assert catalog.count(digest) == sum(found.digest == digest for found in entries)
+
+    # Intents
+
+    def test_an_intent_that_ends_well_leaves_nothing_unfinished(self, catalog):
+        with catalog.intent('name', ONE), catalog.intent('name', TWO):
+            put(catalog, 'name')
+
+        assert list(catalog.unfinished()) == []
+
+    def test_an_intent_passes_errors_on_and_leaves_nothing_unfinished(self, catalog):
+        with pytest.raises(NameConflict):
+            with catalog.intent('a/b', ONE):
+                raise NameConflict('a/b', 'a')
+
+        assert list(catalog.unfinished()) == []
+
+    def test_closing_twice_is_fine(self, catalog):
+        put(catalog, 'name')
+        catalog.close()
+        catalog.close()

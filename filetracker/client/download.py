@@ -1,0 +1,150 @@
+"""What comes from the server: checked against all that the answer says of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from typing import IO, NamedTuple, TypeVar
+
+from filetracker.client.transport import Answer
+from filetracker.errors import BadAnswer, FiletrackerError, InvalidName
+from filetracker.gz import PIECE, Inflater, NotGzip
+from filetracker.protocol import DIGEST_HEADER, SIZE_HEADER, parse_date, parse_digest, parse_size
+
+_GZIP = ('gzip', 'x-gzip')
+_PLAIN = ('', 'identity')
+
+T = TypeVar('T')
+
+
+class Announced(NamedTuple):
+    """What an answer says of a file; ``size`` and ``digest`` are those of the plain bytes."""
+
+    version: int
+    size: int | None
+    digest: str | None
+    is_gzipped: bool
+
+
+def announced(answer: Answer) -> Announced:
+    """Reads what an answer says of a file.
+
+    Raises :class:`~filetracker.errors.BadAnswer` if it says nonsense, or not the version.
+    """
+    encoding = answer.headers.get('Content-Encoding', '').strip().lower()
+    if encoding not in _GZIP + _PLAIN:
+        raise BadAnswer(answer.url, 'unknown encoding %r of %s' % (encoding, answer.url))
+    version = said_version(answer)
+    if version is None:
+        raise BadAnswer(answer.url, 'no Last-Modified with %s' % answer.url)
+    size = _parsed(answer, SIZE_HEADER, parse_size)
+    if size is None and encoding in _PLAIN:
+        size = _parsed(answer, 'Content-Length', parse_size)
+    digest = _parsed(answer, DIGEST_HEADER, parse_digest)
+    return Announced(version, size, digest, encoding in _GZIP)
+
+
+def said_version(answer: Answer) -> int | None:
+    """Returns the version that an answer tells, ``None`` if it tells none."""
+    return _parsed(answer, 'Last-Modified', parse_date)
+
+
+def _parsed(answer: Answer, header: str, parse: Callable[[str], T]) -> T | None:
+    text = answer.headers.get(header)
+    if text is None:
+        return None
+    try:
+        return parse(text)
+    except (ValueError, InvalidName):
+        message = 'not a %s: %r, with %s' % (header, text, answer.url)
+        raise BadAnswer(answer.url, message) from None
+
+
+def opened(answer: Answer, said: Announced) -> IO[bytes]:
+    """Returns the file that an answer carries, as a binary stream of plain bytes.
+
+    The last of them come when everything was checked. Reading raises
+    :class:`~filetracker.errors.BadAnswer` if something does not agree, and
+    :class:`~filetracker.errors.ConnectionFailed`. Closing the stream closes the answer.
+    """
+    if not (said.is_gzipped or said.size is not None or said.digest or answer.is_delimited):
+        raise BadAnswer(answer.url, 'nothing tells where %s ends' % answer.url)
+    return io.BufferedReader(_Download(answer, said), PIECE)
+
+
+class _Download(io.RawIOBase):
+    def __init__(self, answer: Answer, said: Announced) -> None:
+        super().__init__()
+        self._answer = answer
+        self._pieces = _checked(answer, said)
+        self._rest = memoryview(b'')
+        self._failure: FiletrackerError | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        if not self._rest:
+            self._rest = memoryview(self._next())
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+    def readall(self) -> bytes:
+        rest = [bytes(self._rest)]
+        self._rest = memoryview(b'')
+        while piece := self._next():
+            rest.append(piece)
+        return b''.join(rest)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._answer.close()
+        super().close()
+
+    def _next(self) -> bytes:
+        if self._failure:
+            # What failed once must not look like an end to who reads on.
+            raise self._failure
+        try:
+            return next(self._pieces, b'')
+        except FiletrackerError as error:
+            self._failure = error
+            raise
+
+
+def _checked(answer: Answer, said: Announced) -> Iterator[bytes]:
+    """Yields the plain bytes; holds the last piece back until all is checked."""
+    digest = hashlib.sha256()
+    size = 0
+    held = b''
+    try:
+        for piece in _plain(answer, said):
+            if said.digest:
+                digest.update(piece)
+            size += len(piece)
+            if said.size is not None and size > said.size:
+                break
+            if held:
+                yield held
+            held = piece
+    except NotGzip as error:
+        raise BadAnswer(answer.url, '%s: %s' % (error, answer.url)) from None
+    if said.size is not None and size != said.size:
+        raise BadAnswer(answer.url, 'not the size that was announced: %s' % answer.url)
+    if said.digest and digest.hexdigest() != said.digest:
+        raise BadAnswer(answer.url, 'not the digest that was announced: %s' % answer.url)
+    if held:
+        yield held
+
+
+def _plain(answer: Answer, said: Announced) -> Iterator[bytes]:
+    if not said.is_gzipped:
+        yield from answer.pieces()
+        return
+    inflater = Inflater()
+    for piece in answer.pieces():
+        yield from inflater.feed(piece)
+    inflater.finish()

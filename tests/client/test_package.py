@@ -1,0 +1,49 @@
+"""What ``import filetracker`` gives, and what it does not load."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import filetracker
+from tests.support import environment
+
+
+def test_the_package_loads_nothing_until_it_is_asked():
+    code = 'import sys, filetracker\nprint(sorted(m for m in sys.modules if "filetracker" in m))\n'
+    code += 'print("requests" in sys.modules)\n'
+
+    command = [sys.executable, '-c', code]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment(), check=True)
+    assert result.stdout == "['filetracker']\nFalse\n"
+
+
+def test_the_public_names_are_told():
+    assert set(filetracker.__all__) <= set(dir(filetracker))
+    assert {'Client', 'LockManager', 'split_name', '__version__'} <= set(dir(filetracker))
+    for name in filetracker.__all__:
+        assert getattr(filetracker, name).__name__ == name
+    with pytest.raises(AttributeError, match='Clinet'):
+        filetracker.Clinet  # noqa: B018
+
+
+def test_the_dummy_module_is_there_once_it_was_imported():
+    importlib.import_module('filetracker.dummy')
+
+    assert (
+        filetracker.dummy.DummyClient
+        is importlib.import_module('filetracker.client.dummy').DummyClient
+    )
+
+
+@pytest.mark.parametrize('name', ['cachecleaner', 'migrate'])
+def test_a_command_that_comes_later_says_so(name, capsys):
+    assert importlib.import_module('filetracker.scripts.' + name).main([]) == 1
+
+    output = capsys.readouterr()
+    assert output.out == ''
+    assert output.err.count('\n') == 1
+    assert 'later release' in output.err

@@ -1,0 +1,26 @@
+# Everything happens in one virtual environment, .venv, which `setup` makes when it has to.
+
+PYTHON := .venv/bin/python
+
+# The demo and the tests talk to this machine, not to a proxy.
+export no_proxy := 127.0.0.1,localhost,$(no_proxy)
+
+.PHONY: run test lint setup clean
+
+run: setup
+	@$(PYTHON) tools/demo.py
+
+test: lint
+	@$(PYTHON) -m pytest
+
+lint: setup
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m mypy
+
+setup:
+	@sh tools/setup.sh
+
+clean:
+	rm -rf .venv .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist var *.egg-info
+	find filetracker tests tools -name __pycache__ -prune -exec rm -rf {} +

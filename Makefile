@@ -5,13 +5,17 @@ PYTHON := .venv/bin/python
 # The demo and the tests talk to this machine, not to a proxy.
 export no_proxy := 127.0.0.1,localhost,$(no_proxy)
 
-.PHONY: run test lint setup clean
+.PHONY: run test soak lint setup clean
 
 run: setup
 	@$(PYTHON) tools/demo.py
 
 test: lint
 	@$(PYTHON) -m pytest
+
+# The tests of faults, for hours instead of minutes.
+soak: setup
+	@FILETRACKER_SOAK=1 $(PYTHON) -m pytest tests/faults tests/trust
 
 lint: setup
 	@$(PYTHON) -m ruff check

@@ -41,7 +41,6 @@ setup(
         'server': [
             'bsddb3>=6.2.7',
             'gevent>=22.10',
-            'tqdm>=4.60',
         ],
         'tests': [
             'hypothesis>=6.80',

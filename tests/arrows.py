@@ -29,7 +29,6 @@ HOMES = {
     'gzip': ('gz',),
     'http': ('client', 'servers'),
     'requests': ('client',),
-    'tqdm': ('scripts.progress',),
     'urllib3': ('client',),
     'zlib': ('gz',),
 }

@@ -45,7 +45,8 @@ def wait_for(
 def is_over(process: psutil.Process) -> bool:
     """Whether a process has ended, even if nobody has asked yet how."""
     try:
-        return process.status() == psutil.STATUS_ZOMBIE
+        # Its last threads may still be holding its files open, and the port.
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
     except psutil.NoSuchProcess:
         return True
 

@@ -144,7 +144,7 @@ def test_callers_may_catch_what_they_always_caught():
 
 
 def test_the_client_works_where_nothing_of_the_server_is_installed():
-    code = 'import sys\nfor name in ("gevent", "bsddb3", "berkeleydb", "tqdm"):\n'
+    code = 'import sys\nfor name in ("gevent", "bsddb3", "berkeleydb"):\n'
     code += '    sys.modules[name] = None\n'
     code += 'import filetracker.client.shell, filetracker.scripts.cachecleaner\n'
     code += 'filetracker.Client\n'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, BinaryIO
@@ -16,7 +17,7 @@ from filetracker.servers import conditional
 from filetracker.servers.base import Answer, Environ, Headers, Server, error_answer
 from filetracker.servers.conditional import Part, Unsatisfiable
 from filetracker.servers.content import Streamed, plain_pieces, stored_pieces
-from filetracker.servers.storage import Entry, FileStorage, Storage
+from filetracker.servers.storage import Entry, FileStorage, Storage, Upload
 from filetracker.servers.uploads import (
     Announced,
     announced,
@@ -29,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 _TEXT = ('Content-Type', 'text/plain; charset=utf-8')
 _EMPTY = ('Content-Length', '0')
+# In bytes, each of which may inflate to a thousand, and in seconds of computing.
+_QUICK = 16 * PIECE
+_SLICE = 1 << 13
+_WHILE = 0.005
 _WELCOME = b'This is a filetracker server. See /list for the files it has.\n'
 
 
@@ -41,8 +46,8 @@ class FiletrackerServer(Server):
 
     The store is ``storage``, or the one in the directory ``dir``, or in the one that
     ``FILETRACKER_DIR`` in the environment says. ``run`` calls everything that blocks: a function
-    and its arguments. ``dir`` is then the directory of the mirror of the names. A file of more
-    than ``max_size`` plain bytes is not taken.
+    and its arguments, in calls of which none takes long. ``dir`` is then the directory of the
+    mirror of the names. A file of more than ``max_size`` plain bytes is not taken.
 
     Raises :class:`~filetracker.errors.FiletrackerError` where no directory is said, and what
     ``open_storage`` does.
@@ -160,8 +165,8 @@ class FiletrackerServer(Server):
         pieces = body_pieces(environ)
         first = next(pieces, b'')
         second = next(pieces, b'')
-        if second:
-            kept = self._put_large(name, version, said, (first, second), pieces)
+        if second or not _is_quick(said):
+            kept = self._put_large(name, version, said, chain((first, second), pieces))
         else:
             kept = self.run(self._put_small, name, version, said, first)
         logger.debug('%s@%d was put, %d is there', name, version, kept)
@@ -172,20 +177,13 @@ class FiletrackerServer(Server):
             upload.write(body)
             return self.storage.put(name, version, upload)
 
-    def _put_large(
-        self,
-        name: str,
-        version: int,
-        said: Announced,
-        read: tuple[bytes, ...],
-        rest: Iterator[bytes],
-    ) -> int:
+    def _put_large(self, name: str, version: int, said: Announced, pieces: Iterable[bytes]) -> int:
         upload = self.run(self.storage.upload, *said)
         try:
-            for piece in read:
-                self.run(upload.write, piece)
-            for piece in rest:
-                self.run(upload.write, piece)
+            for piece in pieces:
+                written = 0
+                while written < len(piece):
+                    written = self.run(_write_some, upload, piece, written)
             return self.run(self.storage.put, name, version, upload)
         finally:
             self.run(upload.close)
@@ -199,6 +197,21 @@ class FiletrackerServer(Server):
         if kept is not None:
             headers.append(('Last-Modified', protocol.format_date(kept)))
         return Answer('200 OK', headers, [])
+
+
+def _is_quick(said: Announced) -> bool:
+    """Whether a body of one piece cannot inflate to much before it is refused."""
+    return not said.gzipped or (said.size is not None and said.size <= _QUICK)
+
+
+def _write_some(upload: Upload, piece: bytes, written: int) -> int:
+    """Writes more of a piece, for a while; returns how much of it is written now."""
+    until = time.thread_time() + _WHILE
+    while True:
+        upload.write(piece[written : written + _SLICE])
+        written += _SLICE
+        if written >= len(piece) or time.thread_time() > until:
+            return written
 
 
 def _lines(pages: Iterable[list[str]]) -> Iterator[bytes]:

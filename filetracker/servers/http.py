@@ -120,7 +120,7 @@ class _Connection:
     def serve(self) -> None:
         try:
             while self._serve_one():
-                pass
+                self.wire.step()
         except (Lost, OSError) as error:
             logger.debug('lost the connection from %s: %s', self._peer[0], error)
         except Exception:

@@ -79,7 +79,7 @@ class Body(io.RawIOBase):
         rest = bytearray(_DRAIN_SIZE)
         try:
             while self.readinto(rest) and time.monotonic() < until:
-                pass
+                self._wire.step()
         except (BadUpload, TimeoutError):
             return False
         return self.ended
@@ -121,6 +121,7 @@ class ChunkedBody(Body):
         return count
 
     def _next_size(self) -> int:
+        self._wire.step()
         line = _CHUNK_LINE.fullmatch(self._wire.read_line(_MAX_CHUNK_LINE))
         if not line:
             raise Refused('400 Bad Request', 'the size of a chunk is malformed')

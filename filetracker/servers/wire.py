@@ -12,6 +12,9 @@ from gevent.socket import socket
 
 _READ_SIZE = 1 << 16
 _ABORT = struct.pack('ii', 1, 0)
+_STEPS = 100
+# Shorter sleeps do not look for the input of others.
+_TURN = 0.0001
 
 
 class TooLong(Exception):
@@ -38,6 +41,7 @@ class Wire:
         # What was read; it is taken by moving on in it, as tiny pieces of it may be taken.
         self._ahead = b''
         self._taken = 0
+        self._steps = 0
 
     @property
     def ahead(self) -> bytes:
@@ -64,6 +68,15 @@ class Wire:
         self._ahead = self.ahead + received
         return bool(received)
 
+    def step(self) -> None:
+        """Lets others run now and then: to be called once for each small piece of work.
+
+        Reading does not do it where input is always there.
+        """
+        self._steps += 1
+        if self._steps % _STEPS == 0:
+            gevent.sleep(_TURN)
+
     def read_into(self, buffer: memoryview) -> int:
         """Fills a part of ``buffer``; returns how many bytes, 0 at the end of the stream."""
         taken = self.take(len(buffer))
@@ -81,8 +94,6 @@ class Wire:
         while (end := self._ahead.find(b'\r\n', self._taken, self._taken + limit + 2)) < 0:
             if len(self._ahead) - self._taken > limit + 1:
                 raise TooLong
-            # Where input is always there, nothing else would ever let others run.
-            gevent.sleep(0)
             if not self.fill():
                 raise EOFError
         return self.take(end + 2 - self._taken)[:-2]
@@ -113,6 +124,7 @@ class Wire:
             self._socket.shutdown(sockets.SHUT_WR)
             while (now := time.monotonic()) < until:
                 self.take(len(self._ahead))
+                self.step()
                 if not self.fill(min(until, now + silence)):
                     return
 

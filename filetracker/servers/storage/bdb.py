@@ -9,10 +9,12 @@ a disk that syncs in 10 ms, against 120 when each commit syncs).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 try:
@@ -20,9 +22,12 @@ try:
 except ImportError:  # The successor has the same interface.
     from berkeleydb import db
 
+from filetracker.durable import sync_folder
 from filetracker.errors import Busy, FiletrackerError, StoreFull, StoreUnusable
 from filetracker.servers.storage.directory_lock import lock_directory, unlock_directory
 from filetracker.servers.storage.group_commit import GroupCommit
+from filetracker.servers.storage.staleness import note_staleness
+from filetracker.servers.storage.transaction_log import TransactionLog
 
 logger = logging.getLogger(__name__)
 
@@ -38,55 +43,6 @@ _CHECKPOINT_KBYTES = 4096
 _CHECKPOINT_MINUTES = 1
 _CHECKPOINT_WAKE_SECONDS = 5.0
 
-_environments: dict[tuple[int, int], Environment] = {}
-_environments_lock = threading.Lock()
-
-
-def acquire_environment(root: str, prepare: Callable[[Environment], None]) -> Environment:
-    """Returns the environment of the store in ``root``, which exists.
-
-    Whoever asks for the same root in the same process gets the same one. ``prepare`` is called
-    with it by the first, before anybody else gets it. Raises
-    :class:`~filetracker.errors.StoreInUse` and :class:`~filetracker.errors.StoreUnusable`.
-    """
-    with _environments_lock:
-        status = os.stat(root)
-        identity = status.st_dev, status.st_ino
-        environment = _environments.get(identity)
-        if environment is None:
-            environment = Environment(root, identity)
-            try:
-                prepare(environment)
-            except BaseException:
-                environment.close()
-                raise
-            _environments[identity] = environment
-        environment.users += 1
-        return environment
-
-
-def release_environment(environment: Environment) -> None:
-    """Gives an environment back; the last one who does closes it."""
-    # A child after a fork has a copy without the threads, and must not touch the files.
-    if environment.pid != os.getpid():
-        return
-    with _environments_lock:
-        environment.users -= 1
-        if not environment.users:
-            del _environments[environment.identity]
-            environment.close()
-
-
-def _forget_environments() -> None:
-    global _environments_lock
-    _environments_lock = threading.Lock()
-    for environment in _environments.values():
-        environment.close_after_fork()
-    _environments.clear()
-
-
-os.register_at_fork(after_in_child=_forget_environments)
-
 
 class Environment:
     """The Berkeley DB environment in ``db/`` below a store's root.
@@ -97,14 +53,19 @@ class Environment:
     metadata: Database
     names: Database
 
-    def __init__(self, root: str, identity: tuple[int, int]) -> None:
-        self.identity = identity
+    def __init__(self, root: str) -> None:
+        self.home = os.path.join(root, 'db')
         self.users = 0
         self.pid = os.getpid()
+        # A flush that failed leaves what is in memory readable.
+        self._unwritable: str | None = None
         self._unusable: str | None = None
         self._directory_lock = lock_directory(root)
         try:
-            self._open(os.path.join(root, 'db'))
+            self._open(self.home)
+            for folder in (root, os.path.dirname(os.path.abspath(root))):
+                sync_folder(folder)
+            self._log = TransactionLog(self._environment, self.home)
         except BaseException:
             unlock_directory(self._directory_lock)
             raise
@@ -117,6 +78,7 @@ class Environment:
 
     def _open(self, home: str) -> None:
         os.makedirs(home, 0o700, exist_ok=True)
+        note_staleness(home)
         self._environment = db.DBEnv()
         try:
             self._environment.set_lk_detect(db.DB_LOCK_DEFAULT)
@@ -140,13 +102,19 @@ class Environment:
             self.metadata = self._open_database('metadata', db.DB_HASH)
             self.names = self._open_database('names', db.DB_BTREE)
         except db.DBError as error:
-            self._environment.close()
+            with contextlib.suppress(db.DBError):
+                self._environment.close()
             raise StoreUnusable(
                 'cannot open the database of the store: %s' % _reason(error)
             ) from error
 
     def _open_database(self, name: str, kind: int) -> Database:
+        # After a panic this fails. The next line would too, and leave the bindings with a list that
+        # they never come to the end of.
+        self._environment.log_stat()
         database = db.DB(self._environment)
+        # Where it is made now: a page that the disk has changed is an error when it is read.
+        database.set_flags(db.DB_CHKSUM)
         database.open(
             name,
             dbtype=kind,
@@ -160,12 +128,30 @@ class Environment:
 
         It is run again after a deadlock, and undone if it raises. It must not wait for anything
         but the local disk. Raises what it raises, :class:`~filetracker.errors.Busy`,
-        :class:`~filetracker.errors.StoreFull`, or :class:`~filetracker.errors.StoreUnusable` if
-        the environment has to be opened again.
+        :class:`~filetracker.errors.StoreFull`, ``OSError``, or
+        :class:`~filetracker.errors.StoreUnusable` if the environment has to be opened again; with
+        any other than that, nothing has changed.
         """
         self._check_usable()
-        result: T = self._commits.submit(change)
-        return result
+        return self._commits.submit(partial(self._change, change))  # type: ignore[no-any-return]
+
+    def alone(self, act: Callable[[Transaction], T]) -> T:
+        """Runs ``act(transaction)``, which changes nothing in the databases, beside no other.
+
+        Raises as :meth:`transact` does.
+        """
+        self._check_usable()
+        return self._commits.submit_unflushed(act)  # type: ignore[no-any-return]
+
+    def flush(self) -> None:
+        """Makes durable all that is committed so far; meant for :meth:`alone`.
+
+        Raises ``OSError`` and :class:`~filetracker.errors.FiletrackerError`.
+        """
+        try:
+            self._environment.log_flush()
+        except db.DBError as error:
+            raise self._translated(error) from error
 
     def read(self, look: Callable[[], T]) -> T:
         """Runs ``look()``, which only reads, and again after a deadlock.
@@ -175,26 +161,13 @@ class Environment:
         self._check_usable()
         return self._retry(look)
 
-    def empty_names(self) -> None:
-        """Makes ``names`` an empty database.
-
-        Only for the one who prepares the environment, before anybody else has it. Raises
-        :class:`~filetracker.errors.StoreUnusable`.
-        """
-        try:
-            self.names.close()
-            self._environment.dbremove('names', flags=db.DB_AUTO_COMMIT)
-            self.names = self._open_database('names', db.DB_BTREE)
-        except db.DBError as error:
-            raise self._translated(error) from error
-
     def close(self) -> None:
         """Ends the threads and closes everything; called once, when nobody uses it any more."""
         self._closing.set()
         self._checkpoints.join()
         self._commits.close()
         try:
-            if not self._unusable:
+            if not self._unusable and not self._unwritable:
                 self._environment.txn_checkpoint(0, 0, db.DB_FORCE)
             self.metadata.close()
             self.names.close()
@@ -217,9 +190,13 @@ class Environment:
         if self._closing.is_set():
             raise StoreUnusable('the store is closed')
 
+    def _change(self, change: Callable[[Transaction], T], transaction: Transaction) -> T:
+        self._log.check_room()
+        return change(transaction)
+
     def _commit(self, change: Callable[[Transaction], Any]) -> Any:
-        if self._unusable:
-            raise StoreUnusable(self._unusable)
+        if self._unwritable:
+            raise StoreUnusable(self._unwritable)
 
         def run() -> Any:
             transaction = self._environment.txn_begin()
@@ -236,11 +213,12 @@ class Environment:
     def _flush(self) -> None:
         try:
             self._environment.log_flush()
-        except db.DBError as error:
+            self._log.look()
+        except (db.DBError, OSError) as error:
             # What is committed cannot be undone, and must not be acknowledged.
-            self._unusable = 'the log of the database cannot be written: %s' % _reason(error)
-            logger.critical('%s', self._unusable)
-            raise StoreUnusable(self._unusable) from error
+            self._unwritable = 'the log of the database cannot be written: %s' % _reason(error)
+            logger.critical('%s', self._unwritable)
+            raise StoreUnusable(self._unwritable) from error
 
     def _retry(self, run: Callable[[], T]) -> T:
         for _ in range(_MAX_DEADLOCKS):
@@ -252,21 +230,38 @@ class Environment:
                 raise self._translated(error) from error
         raise Busy('the database is busy; try again')
 
-    def _translated(self, error: Exception) -> FiletrackerError:
+    def _translated(self, error: Exception) -> FiletrackerError | OSError:
         if isinstance(error, db.DBNoSpaceError):
             return StoreFull()
         if isinstance(error, db.DBRunRecoveryError):
             self._unusable = 'the database has to be recovered: start again'
             logger.critical('%s (%s)', self._unusable, _reason(error))
             return StoreUnusable(self._unusable)
+        if error.args and isinstance(error.args[0], int) and error.args[0] > 0:
+            return OSError(error.args[0], _reason(error))
         return StoreUnusable('the database failed: %s' % _reason(error))
+
+    def checkpoint(self) -> None:
+        """Writes all that is only in the log into the databases, so that recovery is short.
+
+        Raises ``OSError`` and :class:`~filetracker.errors.FiletrackerError`.
+        """
+        self._make_checkpoint(0, 0, db.DB_FORCE)
+
+    def _make_checkpoint(self, kbytes: int, minutes: int, flags: int = 0) -> None:
+        try:
+            # A checkpoint must not rely on a file whose name could be lost.
+            self._log.look()
+            self._environment.txn_checkpoint(kbytes, minutes, flags)
+        except db.DBError as error:
+            raise self._translated(error) from error
 
     def _checkpoint(self) -> None:
         while not self._closing.wait(_CHECKPOINT_WAKE_SECONDS):
             try:
-                self._environment.txn_checkpoint(_CHECKPOINT_KBYTES, _CHECKPOINT_MINUTES)
-            except db.DBError as error:
-                logger.error('a checkpoint failed: %s', self._translated(error))
+                self._make_checkpoint(_CHECKPOINT_KBYTES, _CHECKPOINT_MINUTES)
+            except (FiletrackerError, OSError) as error:
+                logger.error('a checkpoint failed: %s', error)
 
 
 def _reason(error: Exception) -> str:

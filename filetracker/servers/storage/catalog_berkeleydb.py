@@ -24,6 +24,7 @@ import six
 
 from filetracker.errors import NameConflict, StoreUnusable
 from filetracker.servers.storage import bdb
+from filetracker.servers.storage.environments import release_environment
 from filetracker.servers.storage.interfaces import Catalog, Delete, Entry, Put
 from filetracker.servers.storage.links import Intents, Links
 
@@ -32,9 +33,9 @@ logger = logging.getLogger(__name__)
 _VERSION = struct.Struct('>Q')
 _VERSION_BIAS = 2**63
 # In front of every name: no name contains a control character.
-_FIRST_NAME = b'\x20'
+FIRST_NAME = b'\x20'
 # Sorts behind every version of a name, and before the name with anything behind it.
-_BEHIND = b'\0' + b'\xff' * 9
+BEHIND = b'\0' + b'\xff' * 9
 
 
 class BerkeleyCatalog(Catalog):
@@ -47,6 +48,8 @@ class BerkeleyCatalog(Catalog):
         self._metadata = environment.metadata
         self._names = environment.names
         self._notes: dict[str, list[bytes]] = {}
+        # Contents whose collection failed; their notes stay.
+        self._uncollected: set[str] = set()
         self._closed = False
 
     @contextlib.contextmanager
@@ -58,9 +61,15 @@ class BerkeleyCatalog(Catalog):
             # Nobody knows what is durable; the next start will.
             raise
         except BaseException:
-            self._intents.forget(note)
+            self._settle(digest, note)
             raise
-        self._intents.forget(note)
+        self._settle(digest, note)
+
+    def _settle(self, digest: str, note: bytes) -> None:
+        if digest in self._uncollected:
+            self._notes.setdefault(digest, []).append(note)
+        else:
+            self._intents.forget(note)
 
     def unfinished(self) -> Iterator[tuple[str, Callable[[], None]]]:
         for note, name, digest in self._intents.pending():
@@ -145,7 +154,7 @@ class BerkeleyCatalog(Catalog):
 
     def names(self, directory: str, after: str, limit: int) -> list[tuple[str, int]]:
         prefix = six.ensure_binary(directory)
-        start = six.ensure_binary(after) + _BEHIND if after else prefix or _FIRST_NAME
+        start = six.ensure_binary(after) + BEHIND if after else prefix or FIRST_NAME
         result: list[tuple[str, int]] = []
         for key, value in self._environment.read(lambda: bdb.range_from(self._names, start, limit)):
             if not key.startswith(prefix):
@@ -161,15 +170,23 @@ class BerkeleyCatalog(Catalog):
         return self._environment.read(lambda: self._count(None, digest))
 
     def collect(self, digest: str, remove: Callable[[str], None]) -> bool:
-        notes = self._notes.pop(digest, ())
+        notes = self._notes.pop(digest, [])
 
         def collect(transaction: bdb.Transaction) -> bool:
             if self._count(transaction, digest):
                 return False
+            # What took the last name away must not be undone by a crash behind this.
+            self._environment.flush()
             remove(digest)
             return True
 
-        removed = self._environment.transact(collect)
+        try:
+            removed = self._environment.alone(collect)
+        except BaseException:
+            self._uncollected.add(digest)
+            self._notes.setdefault(digest, []).extend(notes)
+            raise
+        self._uncollected.discard(digest)
         for note in notes:
             self._intents.forget(note)
         return removed
@@ -177,14 +194,10 @@ class BerkeleyCatalog(Catalog):
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            bdb.release_environment(self._environment)
+            release_environment(self._environment)
 
     def _newest(self, transaction: bdb.Transaction, name: str) -> Entry | None:
-        key = _name_key(name)
-        record = bdb.first_from(self._names, key, transaction)
-        if record and record[0].startswith(key):
-            return decode_entry(*record)[1]
-        return None
+        return newest(self._names, name, transaction)
 
     def _check_conflicts(self, transaction: bdb.Transaction, name: str) -> None:
         slash = name.find('/')
@@ -227,6 +240,15 @@ class BerkeleyCatalog(Catalog):
             self._links.set(name, entry.digest, entry.version)
         else:
             self._links.remove(name)
+
+
+def newest(names: bdb.Database, name: str, transaction: bdb.Transaction) -> Entry | None:
+    """Returns the entry of a name, inside a transaction, ``None`` if it has none."""
+    key = _name_key(name)
+    record = bdb.first_from(names, key, transaction)
+    if record and record[0].startswith(key):
+        return decode_entry(*record)[1]
+    return None
 
 
 def name_key(name: str, version: int) -> bytes:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import BinaryIO
 
 from filetracker.durable import reporting_full_disk
-from filetracker.errors import Damaged, NotFound
+from filetracker.errors import Damaged, FiletrackerError, NotFound
 from filetracker.protocol import check_stored_name, check_version
 from filetracker.servers.storage.interfaces import BlobStore, Catalog, Entry, Put
 from filetracker.servers.storage.spool import Upload, inflated_size
@@ -201,4 +201,8 @@ class Storage:
         return entry._replace(size=size, stored_size=stored_size), blob
 
     def _collect(self, digest: str) -> None:
-        self._catalog.collect(digest, self._blobs.remove)
+        try:
+            self._catalog.collect(digest, self._blobs.remove)
+        except (FiletrackerError, OSError) as error:
+            # What was asked for is done; the catalogue remembers what is left for the next start.
+            logger.warning('cannot remove the blob %s: %s', digest, error)

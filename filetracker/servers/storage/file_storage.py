@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import weakref
 from typing import BinaryIO
 
@@ -13,8 +12,10 @@ from filetracker.servers.storage import bdb
 from filetracker.servers.storage.blobs_directory import DirectoryBlobStore
 from filetracker.servers.storage.catalog_berkeleydb import BerkeleyCatalog
 from filetracker.servers.storage.core import Storage
+from filetracker.servers.storage.environments import acquire_environment
 from filetracker.servers.storage.links import Intents, Links
-from filetracker.servers.storage.recovery import take_over
+from filetracker.servers.storage.spool import empty_spool
+from filetracker.servers.storage.takeover import take_over
 from filetracker.utils import mkdir
 
 _PIECE = 1 << 18
@@ -47,9 +48,9 @@ def _open(base_dir: str) -> tuple[Storage, bdb.Database]:
         def prepare(environment: bdb.Environment) -> None:
             take_over(environment, links, blobs)
             Storage(blobs, BerkeleyCatalog(environment, links, intents)).finish_unfinished()
-            _empty(spool)
+            empty_spool(spool)
 
-        environment = bdb.acquire_environment(base_dir, prepare)
+        environment = acquire_environment(base_dir, prepare)
     except OSError as error:
         raise StoreUnusable(
             'cannot use %s as a store: %s' % (base_dir, error.strerror or error)
@@ -58,15 +59,6 @@ def _open(base_dir: str) -> tuple[Storage, bdb.Database]:
         blobs, BerkeleyCatalog(environment, links, intents), lambda: _check_room(base_dir)
     )
     return storage, environment.metadata
-
-
-def _empty(directory: str) -> None:
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            else:
-                os.unlink(entry.path)
 
 
 def _check_room(directory: str) -> None:

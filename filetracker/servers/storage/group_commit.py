@@ -20,7 +20,7 @@ class GroupCommit(Generic[Change]):
     """One thread that commits changes, a batch at a time.
 
     ``commit(change)`` makes one change, which need not be durable yet; ``flush()`` makes durable
-    what was committed. If a flush fails, all of its batch fail with its error.
+    what was committed. If a flush fails, all that it was for fail with its error.
     """
 
     def __init__(self, commit: Callable[[Change], Any], flush: Callable[[], None]) -> None:
@@ -28,7 +28,7 @@ class GroupCommit(Generic[Change]):
         self._flush = flush
         self._open = True
         self._lock = threading.Lock()
-        self._waiting: queue.SimpleQueue[tuple[Change, Future[Any]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Job[Change] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name='filetracker-commit', daemon=True)
         self._thread.start()
 
@@ -37,12 +37,18 @@ class GroupCommit(Generic[Change]):
 
         Raises :class:`~filetracker.errors.StoreUnusable` after :meth:`close`.
         """
-        future: Future[Any] = Future()
+        return self._wait_for(_Job(change, is_flushed=True))
+
+    def submit_unflushed(self, change: Change) -> Any:
+        """Commits ``change``, which leaves nothing to be flushed; else as :meth:`submit`."""
+        return self._wait_for(_Job(change, is_flushed=False))
+
+    def _wait_for(self, job: _Job[Change]) -> Any:
         with self._lock:
             if not self._open:
                 raise StoreUnusable('the store is closed')
-            self._waiting.put((change, future))
-        return future.result()
+            self._waiting.put(job)
+        return job.future.result()
 
     def close(self) -> None:
         """Ends the thread when all is done that was submitted before."""
@@ -60,13 +66,18 @@ class GroupCommit(Generic[Change]):
             ended = None in batch
             self._settle([job for job in batch if job is not None])
 
-    def _settle(self, batch: list[tuple[Change, Future[Any]]]) -> None:
+    def _settle(self, batch: list[_Job[Change]]) -> None:
         committed = []
-        for change, future in batch:
+        for job in batch:
             try:
-                committed.append((future, self._commit(change)))
+                result = self._commit(job.change)
             except BaseException as error:
-                future.set_exception(error)
+                job.future.set_exception(error)
+            else:
+                if job.is_flushed:
+                    committed.append((job.future, result))
+                else:
+                    job.future.set_result(result)
         try:
             if committed:
                 self._flush()
@@ -76,3 +87,10 @@ class GroupCommit(Generic[Change]):
         else:
             for future, result in committed:
                 future.set_result(result)
+
+
+class _Job(Generic[Change]):
+    def __init__(self, change: Change, is_flushed: bool) -> None:
+        self.change = change
+        self.is_flushed = is_flushed
+        self.future: Future[Any] = Future()

@@ -11,17 +11,31 @@ import errno
 import itertools
 import logging
 import os
-import tempfile
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import six
 
 from filetracker.errors import InvalidName
+from filetracker.servers.storage.lost_found import LostAndFound
 
 logger = logging.getLogger(__name__)
 
 _NANOSECONDS = 10**9
+# So many entries of a directory are put in order at a time.
+_SOME = 10_000
 _IN_THE_WAY = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY)
+
+
+class Link(NamedTuple):
+    """A symbolic link: what it points to, and its modification time."""
+
+    target: bytes
+    version: int
+
+    @property
+    def digest(self) -> str:
+        return os.fsdecode(os.path.basename(self.target))
 
 
 class Links:
@@ -34,7 +48,8 @@ class Links:
     def __init__(self, root: str, spool: str, lost: str) -> None:
         self._root = os.fsencode(root)
         self._aside = os.path.join(os.fsencode(spool), b'link')
-        self._lost = os.fsencode(lost)
+        self._lost = LostAndFound(os.path.dirname(lost))
+        self._lost_name = os.path.basename(lost)
 
     def set(self, name: str, digest: str, version: int) -> None:
         """Lets the name point to the blob, in place of what it pointed to.
@@ -43,11 +58,8 @@ class Links:
         version exactly.
         """
         path = self._path(name)
-        target = b'../' * (name.count('/') + 1) + six.ensure_binary(
-            'blobs/%s/%s' % (digest[:2], digest)
-        )
         _unlink(self._aside)
-        os.symlink(target, self._aside)
+        os.symlink(_target(name, digest), self._aside)
         nanoseconds = version * _NANOSECONDS
         os.utime(self._aside, ns=(nanoseconds, nanoseconds), follow_symlinks=False)
         if os.lstat(self._aside).st_mtime_ns != nanoseconds:
@@ -73,17 +85,36 @@ class Links:
                 os.mkdir(parent, 0o700)
 
     def _move_away(self, path: bytes) -> None:
-        if not os.path.lexists(path):
-            return
-        os.makedirs(self._lost, 0o700, exist_ok=True)
-        kept = tempfile.mkdtemp(prefix=b'link-', dir=self._lost)
-        os.rename(path, os.path.join(kept, os.path.basename(path)))
-        logger.warning('%r was in the way of a name and is now in %r', path, kept)
+        if os.path.lexists(path):
+            logger.warning('%r was in the way of a name and is now in %s', path, self._lost_name)
+            self._lost.take(path, 'it was in the way of a name')
 
     def remove(self, name: str) -> None:
         """Removes the link and the directories that are empty without it; both may be gone."""
         path = self._path(name)
         _unlink(path)
+        self._tidy(path)
+
+    def restore(self, mangled: str, name: str) -> bool:
+        """Lets a link have another name; returns whether that was free."""
+        path = self._path(name)
+        if self._is_taken(path):
+            return False
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        os.rename(self._path(mangled), path)
+        self._tidy(self._path(mangled))
+        return True
+
+    def _is_taken(self, path: bytes) -> bool:
+        if os.path.lexists(path):
+            return True
+        parent = os.path.dirname(path)
+        while not os.path.lexists(parent):
+            parent = os.path.dirname(parent)
+        return os.path.islink(parent) or not os.path.isdir(parent)
+
+    def _tidy(self, path: bytes) -> None:
+        """Removes the directories that are empty since ``path`` is gone."""
         folder = os.path.dirname(path)
         while folder != self._root:
             try:
@@ -96,26 +127,60 @@ class Links:
                 return
             folder = os.path.dirname(folder)
 
-    def walk(self) -> Iterator[tuple[bytes, str, int]]:
-        """Yields name, digest and version of each link, in no order.
+    def look(self, name: str | bytes) -> Link | None:
+        """Returns the link of a name, ``None`` if there is none."""
+        path = self._path(name)
+        try:
+            return Link(os.readlink(path), _version(os.lstat(path)))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            # It is no link.
+            if error.errno == errno.EINVAL:
+                return None
+            raise
 
-        The name as the bytes on disk. Raises ``OSError`` if a directory cannot be read.
+    def scan(self) -> Iterator[tuple[bytes, Link | None]]:
+        """Yields all that is below ``root`` and no directory; what is no link with ``None``.
+
+        The name as the bytes on disk; neighbours mostly in order. What goes meanwhile may be left
+        out. Raises ``OSError`` if a directory cannot be read.
         """
         folders = [b'']
         while folders:
             folder = folders.pop()
-            with os.scandir(os.path.join(self._root, folder)) as entries:
-                for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                for entry in _entries(os.path.join(self._root, folder)):
                     name = os.path.join(folder, entry.name)
-                    if entry.is_symlink():
-                        target = os.readlink(entry.path)
-                        digest = os.fsdecode(os.path.basename(target))
-                        yield name, digest, int(entry.stat(follow_symlinks=False).st_mtime)
-                    elif entry.is_dir():
+                    if entry.is_dir(follow_symlinks=False):
                         folders.append(name)
+                    else:
+                        with contextlib.suppress(FileNotFoundError):
+                            yield name, _read(entry)
 
-    def _path(self, name: str) -> bytes:
+    def _path(self, name: str | bytes) -> bytes:
         return os.path.join(self._root, six.ensure_binary(name))
+
+
+def _target(name: str, digest: str) -> bytes:
+    return b'../' * (name.count('/') + 1) + os.fsencode('blobs/%s/%s' % (digest[:2], digest))
+
+
+def _entries(folder: bytes) -> Iterator[os.DirEntry[bytes]]:
+    with os.scandir(folder) as entries:
+        while some := sorted(itertools.islice(entries, _SOME), key=lambda entry: entry.name):
+            yield from some
+
+
+def _read(entry: os.DirEntry[bytes]) -> Link | None:
+    if not entry.is_symlink():
+        return None
+    return Link(os.readlink(entry.path), _version(entry.stat(follow_symlinks=False)))
+
+
+def _version(status: os.stat_result) -> int:
+    # 2.3.3 cuts off what is behind the point, of times before 1970 too.
+    return int(status.st_mtime)
 
 
 class Intents:
@@ -143,8 +208,14 @@ class Intents:
                 continue
 
     def forget(self, note: bytes) -> None:
-        """Removes what :meth:`record` returned; it may be gone."""
-        _unlink(note)
+        """Removes what :meth:`record` returned; it may be gone.
+
+        One that cannot be removed is looked into at the next start, for nothing.
+        """
+        try:
+            _unlink(note)
+        except OSError as error:
+            logger.warning('cannot remove a note from the spool: %s', error.strerror)
 
     def pending(self) -> Iterator[tuple[bytes, str, str]]:
         """Yields note, name and digest of what was recorded and not forgotten."""
@@ -158,7 +229,7 @@ class Intents:
 def _unlink(path: bytes) -> None:
     try:
         os.unlink(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         pass
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import Callable
 from types import TracebackType
 from typing import BinaryIO
@@ -12,6 +14,16 @@ from filetracker.durable import reporting_full_disk
 from filetracker.errors import BadUpload, TooLarge
 
 _ROOM_CHECK_BYTES = 4 << 20
+
+
+def empty_spool(directory: str) -> None:
+    """Removes all that is left of earlier uploads."""
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                os.unlink(entry.path)
 
 
 def inflated_size(blob: BinaryIO, digest: str) -> int | None:

@@ -26,5 +26,6 @@ setup:
 	@sh tools/setup.sh
 
 clean:
-	rm -rf .venv .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist var *.egg-info
+	rm -rf .venv .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf __pycache__ build dist var *.egg-info
 	find filetracker tests tools -name __pycache__ -prune -exec rm -rf {} +

@@ -12,6 +12,9 @@ from typing import BinaryIO
 #: How much is read, and the most that comes out of an inflater, at once, in bytes.
 PIECE = 1 << 18
 
+# How much of the input an inflater looks at at once: it copies the rest at the end of each member.
+_SLICE = 1 << 14
+
 _GZIP = 16 + zlib.MAX_WBITS
 _LEVEL = 6
 
@@ -36,6 +39,10 @@ class Inflater:
 
         To be read to its end before the next call. Raises :class:`NotGzip`.
         """
+        for start in range(0, len(data), _SLICE):
+            yield from self._feed(data[start : start + _SLICE])
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self._member.eof:
                 self._member = zlib.decompressobj(_GZIP)
@@ -75,9 +82,11 @@ class Deflater:
 def inflated(file: BinaryIO) -> Iterator[bytes]:
     """Yields the plain bytes of a gzip file, in pieces of at most :data:`PIECE`.
 
-    Raises :class:`NotGzip`; what came before it may then be wrong as well.
+    An empty piece behind each :data:`PIECE` of the file, so that no step takes long. Raises
+    :class:`NotGzip`; what came before it may then be wrong as well.
     """
     inflater = Inflater()
     while data := file.read(PIECE):
         yield from inflater.feed(data)
+        yield b''
     inflater.finish()

@@ -150,12 +150,14 @@ def _looks_like_a_date(text: str) -> bool:
     return bool(_DATE.match(text))
 
 
+_TIME = r'\d{1,2}:\d{2}(?::\d{2})?'
+_YEAR = r'(?:[1-9]\d{3}|\d{2})'
+_ZONE = r'(?:GMT|UTC?|Z|[ECMP][SD]T|[+-](?:[01]\d|2[0-3])[0-5]\d)'
 _DATE = re.compile(
     r"""\s*
-    (?: (?: [A-Za-z]+ ,? \s+ )? \d{1,2} (?:\s+|-) [A-Za-z]{3,} (?:\s+|-) \d{2,4} \s+ {time}
-      | (?: [A-Za-z]+ \s+ )? [A-Za-z]{3,} \s+ \d{1,2} \s+ {time} \s+ \d{4} )
-    (?: \s+ (?: [A-Za-z]+ | [+-]\d{4} ) )? (?: \s* \(.*\) )? \s*\Z""".replace(
-        '{time}', r'\d{1,2} : \d{2} (?: : \d{2} )?'
-    ),
+    (?: (?: [A-Za-z]+ ,? \s+ )? \d{1,2} (?:\s+|-) [A-Za-z]{3,} (?:\s+|-) %(year)s \s+ %(time)s
+      | (?: [A-Za-z]+ \s+ )? [A-Za-z]{3,} \s+ \d{1,2} \s+ %(time)s \s+ %(year)s )
+    (?: \s+ %(zone)s )? (?: \s* \(.*\) )? \s*\Z"""
+    % {'time': _TIME, 'year': _YEAR, 'zone': _ZONE},
     re.VERBOSE,
 )

@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _give_up_output() -> None:
     """Drops what cannot be written: at its exit the interpreter would try, and complain."""
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -71,7 +71,10 @@ def status_of(error: Exception) -> tuple[str, str]:
 
 def error_answer(status: str, sentence: str, headers: Headers | None = None) -> Answer:
     """Returns the answer that tells of an error: one line, in the body and in a header."""
-    sentence = ' '.join(sentence.split())
+    sentence = ''.join(
+        letter if letter.isprintable() else repr(letter)[1:-1]
+        for letter in ' '.join(sentence.split())
+    )
     body = sentence.encode('utf-8', 'backslashreplace') + b'\n'
     # A header is Latin-1 at best, and clients show it as it is.
     reason = sentence.encode('ascii', 'backslashreplace').decode('ascii')

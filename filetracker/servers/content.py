@@ -3,61 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from filetracker.errors import Damaged
-from filetracker.gz import PIECE, NotGzip, inflated
+from filetracker.gz import Inflater, NotGzip
 from filetracker.servers.conditional import Part
 
+# So much of a file is looked at in one step: what it inflates to may be a thousand times that.
+_STEP = 1 << 16
 
-def stored_pieces(file: BinaryIO, part: Part, name: str) -> Iterator[bytes]:
-    """Yields a part of the gzip bytes.
 
-    Raises :class:`~filetracker.errors.Damaged` where the file ends before that.
+def stored_pieces(file: BinaryIO, part: Part, check: Check) -> Iterator[bytes]:
+    """Yields a part of the gzip bytes of a file, which are read and checked to their end.
+
+    What is not in the part yields empty pieces, so that no step takes long. The last of it comes
+    only when checksums and size were found right. Raises :class:`~filetracker.errors.Damaged`.
     """
-    file.seek(part.start)
-    left = part.stop - part.start
-    while left:
-        piece = file.read(min(left, PIECE))
-        if not piece:
-            raise Damaged(name)
-        left -= len(piece)
-        yield piece
-
-
-def plain_pieces(file: BinaryIO, size: int, part: Part, name: str) -> Iterator[bytes]:
-    """Yields a part of the plain bytes of a gzip file, which has ``size`` of them.
-
-    What comes in front of it yields empty pieces, so that no step takes long. The last of all
-    comes only when checksum and size were found right. Raises
-    :class:`~filetracker.errors.Damaged`.
-    """
+    file.seek(0)
     start = 0
-    for piece in _verified(file, size, name):
-        stop = start + len(piece)
-        yield piece[max(0, part.start - start) : max(0, part.stop - start)]
-        if stop >= part.stop:
-            return
-        start = stop
-
-
-def _verified(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
-    count = 0
     held = b''
-    try:
-        for piece in inflated(file):
-            count += len(piece)
-            if count > size:
-                raise Damaged(name)
-            if held:
-                yield held
-            held = piece
-    except NotGzip as error:
-        raise Damaged(name) from error
-    if count != size:
-        raise Damaged(name)
-    if held:
-        yield held
+    while data := file.read(_STEP):
+        check.feed(data)
+        wanted = data[max(0, part.start - start) : max(0, part.stop - start)]
+        start += len(data)
+        if wanted:
+            held, wanted = wanted, held
+        yield wanted
+    check.finish()
+    yield held
+
+
+def plain_pieces(file: BinaryIO, part: Part, check: Check) -> Iterator[bytes]:
+    """Yields a part of the plain bytes of a gzip file; else as :func:`stored_pieces`.
+
+    Stops at the end of the part, where that is not the end of the file.
+    """
+    file.seek(0)
+    start = 0
+    held = b''
+    while data := file.read(_STEP):
+        for piece in check.inflate(data):
+            wanted = piece[max(0, part.start - start) : max(0, part.stop - start)]
+            start += len(piece)
+            if wanted:
+                held, wanted = wanted, held
+            yield wanted
+        if start >= part.stop and start < check.size:
+            break
+        yield b''
+    else:
+        check.finish()
+    yield held
+
+
+class Check:
+    """Whether a gzip file of ``size`` plain bytes is whole.
+
+    Where it is not, ``report`` is called and :class:`~filetracker.errors.Damaged` raised, for the
+    file ``name``.
+    """
+
+    def __init__(self, name: str, size: int, report: Callable[[], object]) -> None:
+        self.size = size
+        self._name = name
+        self._report = report
+        self._inflater = Inflater()
+        self._count = 0
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next bytes of the file."""
+        for _ in self.inflate(data):
+            pass
+
+    def inflate(self, data: bytes) -> Iterator[bytes]:
+        """Yields what the next bytes of the file inflate to."""
+        try:
+            for piece in self._inflater.feed(data):
+                self._count += len(piece)
+                if self._count > self.size:
+                    raise NotGzip
+                yield piece
+        except NotGzip:
+            self._fail()
+
+    def finish(self) -> None:
+        """To be called at the end of the file."""
+        try:
+            self._inflater.finish()
+        except NotGzip:
+            self._fail()
+        if self._count != self.size:
+            self._fail()
+
+    def _fail(self) -> NoReturn:
+        self._report()
+        raise Damaged(self._name)
 
 
 class Streamed:

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO
 
@@ -14,9 +15,9 @@ from filetracker import protocol
 from filetracker.errors import FiletrackerError
 from filetracker.gz import PIECE
 from filetracker.servers import conditional
-from filetracker.servers.base import Answer, Environ, Headers, Server, error_answer
+from filetracker.servers.base import Answer, Environ, Headers, Refusal, Server, error_answer
 from filetracker.servers.conditional import Part, Unsatisfiable
-from filetracker.servers.content import Streamed, plain_pieces, stored_pieces
+from filetracker.servers.content import Check, Streamed, plain_pieces, stored_pieces
 from filetracker.servers.storage import Entry, FileStorage, Storage, Upload
 from filetracker.servers.uploads import (
     Announced,
@@ -85,6 +86,8 @@ class FiletrackerServer(Server):
         return Answer('200 OK', [_TEXT, ('Content-Length', str(len(_WELCOME)))], [_WELCOME])
 
     def _version(self, environ: Environ, rest: str) -> Answer:
+        if rest:
+            raise Refusal('400 Bad Request', 'nothing is below /version')
         body = json.dumps({'protocol_versions': protocol.SERVER_VERSIONS}).encode()
         headers = [('Content-Type', 'application/json'), ('Content-Length', str(len(body)))]
         return Answer('200 OK', headers, [body])
@@ -150,11 +153,9 @@ class FiletrackerServer(Server):
             headers.append(('Content-Range', 'bytes %d-%d/%d' % (part.start, part.stop - 1, size)))
         if environ['REQUEST_METHOD'] == 'HEAD':
             return Answer(status, headers, [])
-        if gzipped:
-            pieces = stored_pieces(file, part, name)
-        else:
-            pieces = plain_pieces(file, entry.size, part, name)
-        if size <= PIECE:
+        check = Check(name, entry.size, partial(self.storage.distrust, name, entry.digest))
+        pieces = (stored_pieces if gzipped else plain_pieces)(file, part, check)
+        if max(entry.size, entry.stored_size) <= PIECE:
             return Answer(status, headers, [b''.join(pieces)])
         return Answer(status, headers, Streamed(self.run, pieces, file.close))
 

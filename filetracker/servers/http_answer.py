@@ -74,7 +74,8 @@ class Answer:
         Raises :class:`Broken`.
         """
         try:
-            if isinstance(body, (list, tuple)) and not self.begun and not self._announced():
+            is_whole = isinstance(body, (list, tuple)) and not self._has_no_body
+            if is_whole and not self.begun and not self._announced():
                 self._headers.append(('Content-Length', str(sum(map(len, body)))))
             for piece in body:
                 if piece:

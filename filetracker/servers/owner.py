@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 _LAST_WORDS = 0.5
 _CLOSING = 10.0
+# Where the parent has died, another one may wait for the store.
+_ORPHANED = 1.0
 _GAVE_UP = 3
 # What the process has open by itself, and what one call of the store has at most, with room.
 _OWN_DESCRIPTORS = 64
@@ -62,11 +64,12 @@ def run(settings: Settings, listener: socket.socket, say_ready: int, lifeline: i
     server.start()
     say(say_ready, READY)
     stop.wait()
+    stop_timeout = settings.stop_timeout if _is_told(lifeline) else _ORPHANED
     # Should a disk hang now, nobody would come to the end of it.
-    limit = threading.Timer(settings.stop_timeout + _CLOSING, os._exit, (1,))
+    limit = threading.Timer(stop_timeout + _CLOSING, os._exit, (1,))
     limit.daemon = True
     limit.start()
-    if not server.stop(settings.stop_timeout):
+    if not server.stop(stop_timeout):
         logger.warning('cut off the requests that did not finish in time')
     if not server.is_busy:
         run_on_pool(storage.close)
@@ -102,6 +105,16 @@ def _outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[
         return function(*arguments), None
     except Exception as error:
         return None, error
+
+
+def _is_told(lifeline: int) -> bool:
+    """Whether somebody wants the process to stop; ``False`` where the parent died."""
+    os.set_blocking(lifeline, False)
+    try:
+        return os.read(lifeline, 1) != b''
+    except BlockingIOError:
+        # The signal was for this process alone.
+        return True
 
 
 def _watch(lifeline: int, stop: Event) -> None:

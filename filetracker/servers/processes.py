@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 #: What an owner says when it serves; anything else is why it cannot.
 READY = 'ready'
 
+#: What a parent says when the owner is to stop.
+STOP = b'stop'
+
 _BACKLOG = 1024
 _MAX_PAUSE = 5.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -55,7 +58,7 @@ class _Parent:
         self._listener = listener
         self._stopping = False
         self._owner = 0
-        # The owner reads the other end of it: it ends when we close it, or when we die.
+        # The owner reads the other end of it: a byte says that it is to stop, the end that we died.
         self._lifeline = -1
 
     def run(self, on_ready: Callable[[], None]) -> None:
@@ -147,6 +150,9 @@ class _Parent:
         self._stopping = True
         # From now on connections are refused, rather than left to wait for nobody.
         self._listener.close()
+        if self._lifeline >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self._lifeline, STOP)
         self._cut_lifeline()
 
     def _cut_lifeline(self) -> None:
@@ -163,7 +169,7 @@ def _own(settings: Settings, listener: socket.socket, say_ready: int, lifeline: 
             from filetracker.servers import owner
         except ImportError as error:
             say(say_ready, '%s; install filetracker[server]' % error)
-            raise
+            os._exit(1)
         status = owner.run(settings, listener, say_ready, lifeline)
     except BaseException:
         logger.exception('the process that owns the store failed')

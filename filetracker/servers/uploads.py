@@ -28,12 +28,14 @@ class Announced(NamedTuple):
 
 
 def version_parameter(environ: Environ) -> int | None:
-    """Returns the version in the query, the first if there are several.
+    """Returns the version in the query, the first if there are several, ``None`` if it is empty.
 
     Raises :class:`~filetracker.errors.InvalidName`.
     """
-    values = parse_qs(environ.get('QUERY_STRING', '')).get(protocol.VERSION_PARAMETER)
-    return protocol.parse_date(values[0]) if values else None
+    values = parse_qs(environ.get('QUERY_STRING', ''), keep_blank_values=True).get(
+        protocol.VERSION_PARAMETER
+    )
+    return protocol.parse_date(values[0]) if values and values[0] else None
 
 
 def required_version(environ: Environ) -> int:

@@ -152,19 +152,21 @@ class Disk:
     def materialize(self, root: str, choice: Choice) -> None:
         """Makes a directory of what may be left."""
         chosen: dict[_Inode, dict[Any, _Value]] = {}
-        pending = [self._root]
-        while pending:
-            inode = pending.pop()
+
+        def choose(inode: _Inode) -> None:
             if inode not in chosen:
                 chosen[inode] = inode.chosen(choice)
-                pending += [value.what for value in chosen[inode].values() if _is_inode(value)]
+                for value in chosen[inode].values():
+                    if isinstance(value.what, _Inode):
+                        choose(value.what)
+
+        choose(self._root)
         for rename in reversed(self._renames):
             old = chosen.get(rename.old_folder, {})
             new = chosen.get(rename.new_folder, {}).get(rename.new, _NOTHING)
             if rename.old in old and old[rename.old].when == rename.when > new.when:
                 old[rename.old] = _Value(rename.when, rename.inode)
-                if rename.inode not in chosen:
-                    chosen[rename.inode] = rename.inode.chosen(choice)
+                choose(rename.inode)
         _Writer(chosen).write(self._root, os.fsencode(root))
 
     def _load(self, path: bytes) -> _Inode:
@@ -253,10 +255,6 @@ class _Writer:
                     file.write(sector)
             file.truncate(length)
         os.chmod(path, mode)
-
-
-def _is_inode(value: _Value) -> bool:
-    return isinstance(value.what, _Inode)
 
 
 def _sector_of(path: bytes) -> int:

@@ -34,7 +34,7 @@ class Step(NamedTuple):
 def plan(seed: int, length: int) -> list[list[Step]]:
     """Returns the steps of each thread, ``length`` in all."""
     dice = random.Random(seed)
-    contents = [dice.randbytes(dice.choice((0, 10, 3000, 20_000))) for _ in range(2 * THREADS)]
+    contents = [dice.randbytes(dice.choice((0, 10, 3000, 20_000))) for _ in range(THREADS)]
     threads = []
     for thread in range(THREADS):
         stored: set[str] = set()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,7 +17,8 @@ from tests.faults.copies import copy, rehearse
 from tests.faults.forks import each_in_child, in_child
 from tests.faults.operations import BY_NAME, Act, Operation
 from tests.faults.shim import CHANGES, Shim
-from tests.faults.stores import State
+from tests.faults.stores import OLD, State, fill, opened
+from tests.support import wait_for
 
 #: What a campaign returns: how often the process was killed, and what was wrong afterwards.
 Report = dict[str, Any]
@@ -114,3 +118,49 @@ def examine(base_dir: str, operation: Operation, allowed: list[State]) -> tuple[
     problems += ['in the end: %s' % problem for problem in check_all(store, [{}])]
     store.close()
     return is_new, problems
+
+
+def between_two_of_a_batch(scratch: str) -> Report:
+    """Kills a process that has removed a blob in the batch in which the last name went."""
+    base_dir = os.path.join(scratch, 'store')
+    in_child(fill, base_dir, {'a': (1, OLD)})
+    end = in_child(_collect_and_die, base_dir)
+    problems = in_child(_what_is_wrong, base_dir, [{}, {'a': (1, OLD)}]).value
+    return {'killed': int(end.signal == signal.SIGKILL), 'problems': problems}
+
+
+def _collect_and_die(base_dir: str) -> None:
+    store = opened(base_dir)
+    catalog, blobs = store.storage._catalog, store.storage._blobs
+    digest = store.storage.entry('a').digest
+    environment = catalog._environment
+    is_held, go_on = threading.Event(), threading.Event()
+
+    def hold(transaction: object) -> None:
+        is_held.set()
+        go_on.wait()
+
+    def remove_and_die(digest: str) -> None:
+        blobs.remove(digest)
+        lines.die()
+
+    # While the thread that commits is held, the next batch gathers.
+    _start(environment.transact, hold)
+    is_held.wait()
+    _start(catalog.delete, 'a', 1)
+    wait_for(lambda: environment._commits._waiting.qsize() == 1, 'the delete')
+    _start(catalog.collect, digest, remove_and_die)
+    wait_for(lambda: environment._commits._waiting.qsize() == 2, 'the collection')
+    go_on.set()
+    wait_for(lambda: False, 'death')
+
+
+def _start(function: Callable[..., Any], *args: Any) -> None:
+    threading.Thread(target=function, args=args, daemon=True).start()
+
+
+def _what_is_wrong(base_dir: str, allowed: list[State]) -> list[str]:
+    store = FileStorage(base_dir)
+    problems = check_all(store, allowed)
+    store.close()
+    return problems

@@ -30,3 +30,10 @@ def test_a_death_at_any_call_of_the_disk_leaves_the_old_or_the_new(operation, ru
 
     assert report['problems'] == []
     assert report['tried'] > report['killed'] > 0.6 * report['tried']
+
+
+def test_a_blob_does_not_go_before_its_last_name_has_gone_for_good(run):
+    report = run('killing:between_two_of_a_batch')
+
+    assert report['killed'] == 1
+    assert report['problems'] == []

@@ -54,6 +54,17 @@ def test_the_owner_finishes_its_requests_when_the_parent_is_killed(server: LiveS
     wait_for(lambda: is_over(owner), 'the owner to leave')
 
 
+def test_an_orphan_waits_for_no_silent_client(server: LiveServer) -> None:
+    owner = psutil.Process(server.owner_pid())
+    with Peer(server.port) as peer:
+        peer.send(put('file')[:-1])
+        wait_for(lambda: len(owner.net_connections('tcp')) > 1, 'the connection to be taken')
+        os.kill(server.pid, signal.SIGKILL)
+
+        # The client may be silent for 60 s, and a stop by hand waits 30 s for it.
+        wait_for(lambda: is_over(owner), 'the owner to leave', 15)
+
+
 def test_the_owner_is_replaced_when_it_is_asked_to_stop(server: LiveServer) -> None:
     owner = server.owner_pid()
     os.kill(owner, signal.SIGTERM)

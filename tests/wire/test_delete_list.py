@@ -151,6 +151,25 @@ def test_promise_41_the_header_of_an_error_is_ascii(peer: Peer) -> None:
     assert answer.headers['x-exception'] == r'no such file: \u0105\xe9\U0001f40d'
 
 
+def test_promise_41_an_error_has_no_control_characters(peer: Peer) -> None:
+    answer = peer.ask(b'GET /%1b[31mred%00 HTTP/1.1\r\nHost: h\r\n\r\n')
+
+    assert answer.status == 400
+    assert answer.line.isprintable()
+    assert answer.headers['x-exception'].isprintable()
+
+
+def test_nothing_is_below_the_version(peer: Peer) -> None:
+    assert peer.ask(b'GET /version/foo HTTP/1.1\r\nHost: h\r\n\r\n').status == 400
+
+
+def test_a_head_without_a_body_announces_no_length_of_its_own(peer: Peer) -> None:
+    answer = peer.ask(b'HEAD /list HTTP/1.1\r\nHost: h\r\n\r\n')
+
+    assert answer.status == 200
+    assert 'content-length' not in answer.headers
+
+
 def test_promise_41_an_error_tells_nothing_of_the_machine(
     shared: LiveServer, peer: Peer, name: str
 ) -> None:

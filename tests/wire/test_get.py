@@ -235,15 +235,46 @@ def test_promise_17_content_of_another_length_is_never_sent(
     assert 'damaged' in peer.ask(get(name)).line
 
 
-def test_promise_17_small_damaged_content_is_500(shared: LiveServer, peer: Peer, name: str) -> None:
+@pytest.mark.parametrize('accepted', ['identity', 'gzip'])
+def test_promise_17_small_damaged_content_is_500(
+    shared: LiveServer, peer: Peer, name: str, accepted: str
+) -> None:
     peer.ask(put(name, name.encode() * 50))
     _damage(shared, name, lambda blob: blob[:-6] + b'\0\0' + blob[-4:])
 
-    assert peer.ask(get(name, accept_encoding='identity')).status == 500
+    answer = peer.ask(get(name, accept_encoding=accepted))
+    assert answer.status == 500
+    assert name in answer.line
 
 
+def test_promise_17_damage_that_was_seen_is_mended_by_the_next_upload(
+    shared: LiveServer, peer: Peer, name: str
+) -> None:
+    content = name.encode() * 50
+    peer.ask(put(name, content))
+    _damage(shared, name, lambda blob: blob[:-6] + b'\0\0' + blob[-4:])
+    os.chmod(os.path.realpath(shared.links / name), 0o444)
+    assert peer.ask(get(name)).status == 500
+
+    assert peer.ask(put(name + '-again', content)).status == 200
+    for kept in (name, name + '-again'):
+        assert gzip.decompress(peer.ask(get(kept, accept_encoding='gzip')).body) == content
+
+
+def test_content_of_many_empty_members_holds_up_nobody(
+    shared: LiveServer, peer: Peer, name: str
+) -> None:
+    members = gzip.compress(name.encode()) + gzip.compress(b'') * 20_000
+    peer.ask(put(name, members, content_encoding='gzip'))
+
+    answer = peer.ask(get(name, accept_encoding='identity'))
+    assert answer.status == 200
+    assert answer.body == name.encode()
+
+
+@pytest.mark.parametrize('accepted', ['identity', 'gzip'])
 def test_promise_17_damage_that_shows_late_breaks_the_connection(
-    shared: LiveServer, name: str
+    shared: LiveServer, name: str, accepted: str
 ) -> None:
     with Peer(shared.port) as peer:
         peer.ask(put(name, name.encode() + LARGE))
@@ -251,7 +282,7 @@ def test_promise_17_damage_that_shows_late_breaks_the_connection(
 
     for fields in ({}, {'range': 'bytes=1000-'}):
         with Peer(shared.port) as peer:
-            peer.send(get(name, accept_encoding='identity', **fields))
+            peer.send(get(name, accept_encoding=accepted, **fields))
             peer.read_head()
             assert peer.is_reset()
 

@@ -1,8 +1,8 @@
 """Blobs as files: ``blobs/ab/abcd…``, read-only once there.
 
-A blob of ours was verified before it got its name, and is never writable (mode 0444); one that is
-writable was left by filetracker 2.3.3, which verified nothing, and is compared before it is
-relied upon.
+A blob of ours was verified before it got its name, and is not writable (mode 0444). One that is
+writable was left by filetracker 2.3.3, which verified nothing, or found to be damaged since, and is
+compared before it is relied upon.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 _READ_ONLY = 0o444
 _WRITABLE = 0o222
+_DISTRUSTED = 0o644
 
 
 class DirectoryBlobStore(BlobStore):
@@ -63,6 +64,12 @@ class DirectoryBlobStore(BlobStore):
             return os.stat(self._path(digest)).st_size
         except FileNotFoundError:
             return None
+
+    def distrust(self, digest: str) -> None:
+        try:
+            os.chmod(self._path(digest), _DISTRUSTED)
+        except FileNotFoundError:
+            pass
 
     def remove(self, digest: str) -> None:
         try:

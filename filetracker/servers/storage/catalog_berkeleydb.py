@@ -22,7 +22,7 @@ from functools import partial
 
 import six
 
-from filetracker.errors import NameConflict, StoreUnusable
+from filetracker.errors import Busy, FiletrackerError, NameConflict, StoreUnusable
 from filetracker.servers.storage import bdb
 from filetracker.servers.storage.environments import release_environment
 from filetracker.servers.storage.interfaces import Catalog, Delete, Entry, Put
@@ -65,6 +65,20 @@ class BerkeleyCatalog(Catalog):
             raise
         self._settle(digest, note)
 
+    @contextlib.contextmanager
+    def _mirrored(self, name: str, digest: str | None = None) -> Iterator[None]:
+        """Sets the mirror right where a transaction fails that may have changed it already."""
+        try:
+            yield
+        except (OSError, Busy):
+            try:
+                self._environment.alone(partial(self._mirror, name))
+            except (FiletrackerError, OSError) as error:
+                logger.warning('the link of %s may be wrong until the next start: %s', name, error)
+                if digest:
+                    self._uncollected.add(digest)
+            raise
+
     def _settle(self, digest: str, note: bytes) -> None:
         if digest in self._uncollected:
             self._notes.setdefault(digest, []).append(note)
@@ -77,16 +91,13 @@ class BerkeleyCatalog(Catalog):
             yield digest, partial(self._intents.forget, note)
 
     def entry(self, name: str) -> Entry | None:
-        key = _name_key(name)
-        for found, value in self._environment.read(lambda: bdb.range_from(self._names, key, 1)):
-            if found.startswith(key):
-                return decode_entry(found, value)[1]
-        return None
+        return self._environment.read(partial(newest, self._names, name, None))
 
     def put(self, name: str, entry: Entry, has_blob: Callable[[str], bool]) -> Put:
-        result, note = self._environment.transact(
-            lambda transaction: self._put(transaction, name, entry, has_blob)
-        )
+        with self._mirrored(name, entry.digest):
+            result, note = self._environment.transact(
+                lambda transaction: self._put(transaction, name, entry, has_blob)
+            )
         self._keep(result.freed, note)
         return result
 
@@ -116,9 +127,10 @@ class BerkeleyCatalog(Catalog):
         return Put(entry.version, freed), note
 
     def delete(self, name: str, version: int) -> Delete:
-        result, note = self._environment.transact(
-            lambda transaction: self._delete(transaction, name, version)
-        )
+        with self._mirrored(name):
+            result, note = self._environment.transact(
+                lambda transaction: self._delete(transaction, name, version)
+            )
         self._keep(result.freed, note)
         return result
 

@@ -151,6 +151,17 @@ class Storage:
             ]
             page = self._catalog.names(prefix, page[-1][0], _PAGE)
 
+    def distrust(self, name: str, digest: str) -> None:
+        """Reports that what :meth:`open` returned for a name is damaged.
+
+        It is logged, and the next upload of the same content replaces it.
+        """
+        logger.error('the blob %s of %s is damaged', digest, name)
+        try:
+            self._blobs.distrust(digest)
+        except OSError as error:
+            logger.warning('cannot mark the blob %s: %s', digest, error)
+
     def close(self) -> None:
         """Releases the store; it may be called twice."""
         self._catalog.close()

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from filetracker.servers.storage.bdb import Environment
 
 _environments: dict[tuple[int, int], Environment] = {}
-_lock = threading.Lock()
+# The collector may close a store at any point, also in here.
+_lock = threading.RLock()
 
 
 def acquire_environment(root: str, prepare: Callable[[Environment], None]) -> Environment:
@@ -54,7 +55,7 @@ def release_environment(environment: Environment) -> None:
 
 def _forget_environments() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     for environment in _environments.values():
         environment.close_after_fork()
     _environments.clear()

@@ -57,6 +57,13 @@ class BlobStore(ABC):
         """Returns the size of the blob in bytes, ``None`` if there is none."""
 
     @abstractmethod
+    def distrust(self, digest: str) -> None:
+        """Remembers that the blob may be damaged; an absent one is fine.
+
+        The next :meth:`add` compares it, and replaces it if it is no good.
+        """
+
+    @abstractmethod
     def remove(self, digest: str) -> None:
         """Removes the blob; an absent one is fine.
 

@@ -19,14 +19,16 @@ class MemoryBlobStore(BlobStore):
 
     def __init__(self) -> None:
         self._blobs: dict[str, bytes] = {}
+        self._distrusted: set[str] = set()
 
     def spool(self) -> BinaryIO:
         return BytesIO()
 
     def add(self, digest: str, spooled: BinaryIO) -> int:
-        if digest not in self._blobs:
+        if digest not in self._blobs or digest in self._distrusted:
             spooled.seek(0)
-            self._blobs.setdefault(digest, spooled.read())
+            self._blobs[digest] = spooled.read()
+            self._distrusted.discard(digest)
         return len(self._blobs[digest])
 
     def open(self, digest: str) -> BinaryIO:
@@ -38,6 +40,9 @@ class MemoryBlobStore(BlobStore):
     def stored_size(self, digest: str) -> int | None:
         blob = self._blobs.get(digest)
         return None if blob is None else len(blob)
+
+    def distrust(self, digest: str) -> None:
+        self._distrusted.add(digest)
 
     def remove(self, digest: str) -> None:
         self._blobs.pop(digest, None)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
+import io
 import os
 import secrets
 from collections.abc import Iterator
 from typing import IO
 
 from filetracker.errors import StoreFull
+
+#: How the names of files begin that are about to become others.
+PREFIX = '.filetracker-'
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -26,13 +31,13 @@ def replacing(path: str, mode: int = 0o600) -> Iterator[IO[bytes]]:
         file.flush()
         os.fchmod(file.fileno(), mode)
         os.fsync(file.fileno())
-        os.replace(file.name, path)
+        publish(file, path)
     # Until then a loss of power may undo the rename.
     sync_folder(folder)
 
 
 @contextlib.contextmanager
-def saving(path: str) -> Iterator[IO[bytes]]:
+def saving(path: str) -> Iterator[Aside]:
     """Yields a binary file that becomes ``path`` on success and vanishes on error.
 
     Readers of ``path`` see the old file or the new one, but a loss of power may take both. The
@@ -40,24 +45,93 @@ def saving(path: str) -> Iterator[IO[bytes]]:
     """
     with aside(os.path.dirname(path) or '.') as file:
         yield file
-        # Some file systems tell only here that there was no room.
-        file.close()
-        os.replace(file.name, path)
+        publish(file, path)
+
+
+class Aside(io.BufferedRandom):
+    """A new file that is about to become another; ``path`` is where it is, if it has a name."""
+
+    def __init__(self, descriptor: int, path: str | None) -> None:
+        super().__init__(io.FileIO(descriptor, 'r+'))
+        self.path = path
 
 
 @contextlib.contextmanager
-def aside(folder: str, mode: int = 0o666) -> Iterator[IO[bytes]]:
-    """Yields a new binary file in ``folder``, that is gone in the end unless it was renamed.
+def aside(folder: str, mode: int = 0o666) -> Iterator[Aside]:
+    """Yields a new binary file in ``folder``, that is gone in the end unless it was published.
 
-    Its path is its attribute ``name``. It can be written and read. The umask takes from ``mode``.
+    It can be written and read. The umask takes from ``mode``. Where the file system can have it,
+    the file has no name until then, and nothing is left of it when the process is killed. Else it
+    has one that begins with :data:`PREFIX`, and is locked (``flock``) while it is in use.
     """
-    path = os.path.join(folder, '.filetracker-%s' % secrets.token_hex(8))
-    with open(path, 'x+b', opener=lambda path, flags: os.open(path, flags, mode)) as file:
+    descriptor = _unnamed(folder, mode)
+    path = None
+    if descriptor is None:
+        path = _new_path(folder)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with Aside(descriptor, path) as file:
         try:
             yield file
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+            if file.path:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(file.path)
+
+
+def publish(file: Aside, path: str, folder: str | None = None) -> None:
+    """Makes a file of :func:`aside` appear as ``path``, at once, in the place of what is there.
+
+    ``path`` is on the same file system. If the file has no name, it gets one in ``folder`` before,
+    by default in that of ``path``. Where this fails it may be tried again.
+    """
+    file.flush()
+    if file.path is None:
+        folder = folder or os.path.dirname(path) or '.'
+        # Where there is nothing yet, one step is enough.
+        with contextlib.suppress(FileExistsError):
+            _link(file, path, folder)
+            return
+        name = _new_path(folder)
+        _link(file, name, folder)
+        # It is kept until it is replaced: who loses his only name cannot get another (linkat(2)).
+        file.path = name
+    else:
+        # Some file systems tell only here that there was no room.
+        os.close(os.dup(file.fileno()))
+    os.replace(file.path, path)
+    file.path = None
+
+
+def _link(file: Aside, path: str, folder: str) -> None:
+    """Gives a name to a file that has none. ``folder`` is any that is there."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # With a folder's descriptor, os.link follows the link in /proc (open(2), O_TMPFILE).
+        os.link(path_of(file), path, src_dir_fd=descriptor, follow_symlinks=True)
+    finally:
+        os.close(descriptor)
+
+
+def path_of(file: Aside) -> str:
+    """Returns a path under which this process can open a file of :func:`aside` once more."""
+    return file.path or '/proc/self/fd/%d' % file.fileno()
+
+
+def _unnamed(folder: str, mode: int) -> int | None:
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode)
+    except OSError:
+        return None
+    if os.path.exists('/proc/self/fd/%d' % descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _new_path(folder: str) -> str:
+    return os.path.join(folder, PREFIX + secrets.token_hex(8))
 
 
 def sync_folder(path: str) -> None:
@@ -75,6 +149,11 @@ def reporting_full_disk(where: str = 'in the store') -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if is_about_room(error):
             raise StoreFull('no room left %s' % where) from error
         raise
+
+
+def is_about_room(error: OSError) -> bool:
+    """Whether an error says that the disk, or what may be used of it, is full."""
+    return error.errno in _NO_ROOM

@@ -6,16 +6,20 @@
       InvalidName          (ValueError)       a name or a version that filetracker does not take
       NotFound             (FileNotFoundError, KeyError)    no such file, or not in that version
       NameConflict                            a file where a directory is needed, or the reverse
+      PreconditionFailed                      a file is not in the state that was asked for
       BadUpload            (ValueError)       an upload that is not what it says it is
         TooLarge                              an upload of more bytes than are taken
       StoreFull            (OSError)          no room on the disk
+        QuotaExceeded                         no room left of what names may take
       LocalFileError       (OSError)          a file of this machine that cannot be read or written
       StoreUnusable                           a directory that cannot serve as a store
         StoreInUse                            another process has the store open
+        NotWritable                           a store that can only be read until it is reopened
       Damaged                                 stored bytes that cannot be read as what was stored
       Busy                                    not now; the same call may succeed later
       ConnectionFailed     (ConnectionError)  the server did not answer, or not to the end
       BadAnswer                               an answer that is not what it says it is
+        AnswerCutOff                          an answer that ended early
       ServerError                             the server answered with an error
 """
 
@@ -76,6 +80,10 @@ class NameConflict(FiletrackerError):
         self.other = other
 
 
+class PreconditionFailed(FiletrackerError):
+    """A file is not in the state on which a change of it was to depend; nothing is changed."""
+
+
 class BadUpload(FiletrackerError, ValueError):
     """An upload that is not what it says it is: length, digest, size or encoding differ."""
 
@@ -93,6 +101,15 @@ class StoreFull(FiletrackerError, OSError):
 
     def __init__(self, message: str = 'no room left in the store') -> None:
         super().__init__(message)
+
+
+class QuotaExceeded(StoreFull):
+    """The files below ``prefix`` would have more than ``limit`` plain bytes together."""
+
+    def __init__(self, prefix: str, limit: int) -> None:
+        super().__init__('the files below /%s may have %d bytes together' % (prefix, limit))
+        self.prefix = prefix
+        self.limit = limit
 
 
 class LocalFileError(FiletrackerError, OSError):
@@ -118,6 +135,17 @@ class StoreInUse(StoreUnusable):
         super().__init__('another process is using the store in %s' % directory)
 
 
+class NotWritable(StoreUnusable):
+    """A store that can only be read until it is closed and opened again.
+
+    Its disk failed to take what it was given. Whether the change in question was made is known
+    when the store is open again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__('the disk of the store takes no changes now; files can be read')
+
+
 class Damaged(FiletrackerError):
     """Stored bytes that cannot be read as what was stored.
 
@@ -136,12 +164,14 @@ class Busy(FiletrackerError):
 class ConnectionFailed(FiletrackerError, ConnectionError):
     """The server did not answer, or the connection broke before the end.
 
-    ``url`` is what was asked for.
+    ``url`` is what was asked for. ``may_be_done`` is whether the server may have carried out what
+    it was asked for: it may have, if only its answer was lost.
     """
 
-    def __init__(self, url: str, message: str) -> None:
+    def __init__(self, url: str, message: str, may_be_done: bool = True) -> None:
         super().__init__(message)
         self.url = url
+        self.may_be_done = may_be_done
 
 
 class BadAnswer(FiletrackerError):
@@ -155,13 +185,21 @@ class BadAnswer(FiletrackerError):
         self.url = url
 
 
+class AnswerCutOff(BadAnswer):
+    """An answer that ended early."""
+
+
 class ServerError(FiletrackerError):
     """The server answered with an error.
 
-    ``url`` is what was asked for, ``status`` the HTTP status code.
+    ``url`` is what was asked for, ``status`` the HTTP status code, and ``retry_after`` in how many
+    seconds the server wants to be asked again, if it said so.
     """
 
-    def __init__(self, url: str, status: int, message: str) -> None:
+    def __init__(
+        self, url: str, status: int, message: str, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.url = url
         self.status = status
+        self.retry_after = retry_after

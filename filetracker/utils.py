@@ -87,7 +87,8 @@ def mkdir(name: str | os.PathLike[str]) -> None:
 
     Raises ``FileExistsError`` if something else has that name.
     """
-    os.makedirs(name, 0o700, exist_ok=True)
+    if not os.path.isdir(name):
+        os.makedirs(name, 0o700, exist_ok=True)
 
 
 def rmdirs(name: str, root: str) -> None:

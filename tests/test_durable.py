@@ -8,7 +8,16 @@ import stat
 
 import pytest
 
-from filetracker.durable import aside, replacing, reporting_full_disk, saving, sync_folder
+from filetracker.durable import (
+    PREFIX,
+    aside,
+    path_of,
+    publish,
+    replacing,
+    reporting_full_disk,
+    saving,
+    sync_folder,
+)
 from filetracker.errors import StoreFull
 
 both = pytest.mark.parametrize('replace', [replacing, saving])
@@ -153,6 +162,7 @@ def test_what_is_saved_can_be_read_back_until_the_end(path):
 
 
 def test_content_and_name_are_synced_in_this_order(path, monkeypatch):
+    path.write_bytes(b'old')
     steps = []
 
     def recorded(name, of):
@@ -177,20 +187,71 @@ def test_content_and_name_are_synced_in_this_order(path, monkeypatch):
     ]
 
 
-def test_a_file_aside_is_gone_in_the_end_unless_it_was_renamed(tmp_path):
+def test_a_file_that_replaces_none_appears_in_one_step(path, monkeypatch):
+    monkeypatch.setattr(os, 'replace', None)
+    with saving(str(path)) as file:
+        file.write(b'content')
+
+    assert path.read_bytes() == b'content'
+
+
+@pytest.fixture(params=['unnamed', 'named'])
+def kind(request, monkeypatch):
+    """What the file system can do."""
+    if request.param == 'named':
+        # What is asked for then is to write to a folder.
+        monkeypatch.setattr(os, 'O_TMPFILE', 0)
+    return request.param
+
+
+def test_a_file_aside_is_gone_in_the_end_unless_it_was_published(tmp_path, kind):
     with aside(str(tmp_path)) as file:
         file.write(b'content')
-        assert os.listdir(tmp_path) == [os.path.basename(file.name)]
+        assert len(os.listdir(tmp_path)) == (kind == 'named')
+        assert all(name.startswith(PREFIX) for name in os.listdir(tmp_path))
     assert os.listdir(tmp_path) == []
 
-    with aside(str(tmp_path)) as file:
-        os.rename(file.name, tmp_path / 'kept')
+    (tmp_path / 'kept').write_bytes(b'old')
+    for content in (b'one', b'two'):
+        with aside(str(tmp_path)) as file:
+            file.write(content)
+            publish(file, str(tmp_path / 'kept'))
     assert os.listdir(tmp_path) == ['kept']
+    assert (tmp_path / 'kept').read_bytes() == b'two'
 
 
-def test_files_aside_do_not_meet(tmp_path):
+def test_a_file_aside_can_be_opened_once_more(tmp_path, kind):
+    with aside(str(tmp_path)) as file:
+        file.write(b'content')
+        file.flush()
+        with open(path_of(file), 'rb') as again:
+            assert again.read() == b'content'
+
+
+def test_files_aside_do_not_meet(tmp_path, kind):
     with aside(str(tmp_path)) as first, aside(str(tmp_path)) as second:
-        assert first.name != second.name
+        assert path_of(first) != path_of(second)
+
+
+def test_what_could_not_be_published_can_be_once_more(tmp_path, kind):
+    with aside(str(tmp_path)) as file:
+        file.write(b'content')
+        for _ in range(2):
+            with pytest.raises(FileNotFoundError):
+                publish(file, str(tmp_path / 'folder/file'), str(tmp_path))
+        (tmp_path / 'folder').mkdir()
+        publish(file, str(tmp_path / 'folder/file'), str(tmp_path))
+
+    assert (tmp_path / 'folder/file').read_bytes() == b'content'
+    assert os.listdir(tmp_path) == ['folder']
+
+
+def test_what_cannot_be_published_leaves_nothing(tmp_path, kind):
+    (tmp_path / 'folder').mkdir()
+    with aside(str(tmp_path)) as file, pytest.raises(IsADirectoryError):
+        publish(file, str(tmp_path / 'folder'))
+
+    assert os.listdir(tmp_path) == ['folder']
 
 
 def test_a_folder_can_be_synced_and_nothing_else(tmp_path):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from filetracker.errors import NameConflict
+from filetracker.errors import NameConflict, PreconditionFailed
 from filetracker.servers.storage.interfaces import Delete, Entry, Put
 from tests.contracts import Contract
 
@@ -144,6 +144,38 @@ class CatalogContract(Contract):
         assert put(catalog, 'other', 6, TWO) == Put(6, freed=ONE)
         assert (catalog.count(ONE), catalog.count(TWO)) == (0, 2)
 
+    # Surveys
+
+    def test_a_survey_sees_names_as_a_list_does(self, catalog):
+        for name in ('a', 'b/1', 'b/2', 'b/3', 'c'):
+            put(catalog, name)
+        pages = []
+
+        catalog.survey('', '', 2, pages.append)
+        catalog.survey('b/', 'b/1', 5, pages.append)
+        catalog.survey('d/', '', 5, pages.append)
+
+        assert pages == [
+            [('a', entry(5)), ('b/1', entry(5))],
+            [('b/2', entry(5)), ('b/3', entry(5))],
+            [],
+        ]
+
+    def test_nothing_changes_while_a_survey_looks(self, catalog):
+        put(catalog, 'a')
+        done_meanwhile = []
+
+        with ThreadPoolExecutor(1) as pool:
+
+            def look(page):
+                changing = pool.submit(put, catalog, 'b')
+                done_meanwhile.append(wait([changing], 0.2).done)
+
+            catalog.survey('', '', 5, look)
+
+        assert done_meanwhile == [set()]
+        assert all_names(catalog) == ['a', 'b']
+
     # Deleting
 
     def test_deleting_removes_and_frees(self, catalog):
@@ -190,26 +222,126 @@ class CatalogContract(Contract):
         assert put(catalog, 'name', 1, TWO) == Put(1)
         assert catalog.entry('name') == entry(1, TWO)
 
+    # Burying
+
+    def test_the_condition_of_burying_sees_what_was_before(self, catalog):
+        seen = []
+
+        def look(old):
+            seen.append((old, catalog.buried_version('name')))
+
+        for version in (5, 6):
+            put(catalog, 'name')
+            catalog.bury('name', version, look)
+
+        assert seen == [(entry(5), None), (entry(5), 5)]
+
+    def test_burying_removes_as_deleting_does(self, catalog):
+        put(catalog, 'one')
+        put(catalog, 'other')
+
+        assert catalog.bury('one', 4) == Delete(found=True, kept=5)
+        assert catalog.buried_version('one') is None
+        assert catalog.bury('one', 5) == Delete(found=True)
+        assert catalog.bury('other', 9) == Delete(found=True, freed=ONE)
+        assert catalog.names('', '', 10) == []
+        assert (catalog.buried_version('one'), catalog.buried_version('other')) == (5, 9)
+
+    def test_what_is_not_there_is_found_when_it_is_buried_the_first_time(self, catalog):
+        assert catalog.bury('name', 5) == Delete(found=True)
+        assert catalog.bury('name', 6) == Delete(found=False)
+        assert catalog.buried_version('name') == 6
+        assert catalog.buried_version('nam') is None
+        assert catalog.buried_version('name/below') is None
+
+    def test_what_is_only_deleted_is_not_buried(self, catalog):
+        put(catalog, 'name')
+        catalog.delete('name', 5)
+
+        assert catalog.buried_version('name') is None
+
+    def test_what_was_buried_can_be_put_and_deleted_and_stays_remembered(self, catalog):
+        catalog.bury('a', 5)
+
+        assert put(catalog, 'a', 1) == Put(1)
+        assert catalog.entry('a') == entry(1)
+        assert catalog.delete('a', 1) == Delete(found=True, freed=ONE)
+        assert catalog.buried_version('a') == 5
+        assert put(catalog, 'a/b', 1) == Put(1)
+        assert all_names(catalog) == ['a/b']
+
+    @pytest.mark.parametrize('name', ['zażółć', '\U0001f600', ' ', '\uffff', 'deleted', 'd' * 255])
+    def test_any_name_can_be_buried(self, catalog, name):
+        put(catalog, 'a')
+        catalog.bury(name, -5)
+
+        assert catalog.buried_version(name) == -5
+        assert all_names(catalog) == ['a']
+
+    def test_the_newest_version_of_a_burial_is_kept(self, catalog):
+        for version in (5, 7, 6):
+            catalog.bury('name', version)
+
+        assert catalog.buried_version('name') == 7
+
+    def test_a_condition_of_a_put_can_ask_for_a_burial(self, catalog):
+        catalog.bury('name', 5)
+        asked = []
+
+        def has_blob(old):
+            asked.append(catalog.buried_version('name'))
+            return True
+
+        assert catalog.put('name', entry(7), has_blob) == Put(7)
+        assert asked == [5]
+
+    def test_a_burial_whose_condition_fails_changes_nothing(self, catalog):
+        put(catalog, 'name')
+
+        def fail(old):
+            raise PreconditionFailed('not so')
+
+        with pytest.raises(PreconditionFailed):
+            catalog.bury('name', 5, fail)
+        assert catalog.entry('name') == entry(5)
+        assert catalog.buried_version('name') is None
+
     # Blobs that are not there
 
     def test_a_put_without_its_blob_changes_nothing(self, catalog):
         asked = []
         put(catalog, 'name', 5, ONE)
-        result = catalog.put('name', entry(6, TWO), lambda digest: asked.append(digest))
+        result = catalog.put('name', entry(6, TWO), lambda old: asked.append(old))
 
         assert result == Put(6, blob_is_missing=True)
-        assert asked == [TWO]
+        assert asked == [entry(5, ONE)]
         assert catalog.entry('name') == entry(5, ONE)
         assert (catalog.count(ONE), catalog.count(TWO)) == (1, 0)
 
     def test_a_first_put_without_its_blob_leaves_no_name(self, catalog):
-        assert catalog.put('a/name', entry(5), lambda digest: False).blob_is_missing
+        assert catalog.put('a/name', entry(5), lambda old: False).blob_is_missing
         assert catalog.entry('a/name') is None
         assert catalog.names('', '', 10) == []
         assert put(catalog, 'a') == Put(5)
 
+    def test_a_delete_whose_condition_fails_changes_nothing(self, catalog):
+        def fail(old):
+            asked.append(old)
+            raise PreconditionFailed('no')
+
+        asked = []
+        put(catalog, 'name', 5, ONE)
+        for version in (4, 5):
+            with pytest.raises(PreconditionFailed):
+                catalog.delete('name', version, fail)
+
+        assert asked == [entry(5, ONE)] * 2
+        assert catalog.entry('name') == entry(5, ONE)
+        assert catalog.count(ONE) == 1
+        assert not catalog.delete('other', 5, fail).found
+
     def test_a_put_that_fails_changes_nothing(self, catalog):
-        def fail(digest):
+        def fail(old):
             raise OSError('the disk cannot be read')
 
         put(catalog, 'name', 5, ONE)
@@ -359,7 +491,7 @@ class CatalogContract(Contract):
         assert removed == []
 
     def test_a_collection_that_fails_says_so_and_can_be_done_again(self, catalog):
-        def fail(digest):
+        def fail(old):
             raise OSError('the disk is read-only')
 
         with pytest.raises(OSError, match='read-only'):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import time
@@ -98,6 +99,7 @@ class DataStoreContract(Contract):
             lambda: store.exists(name),
             lambda: store.file_version(name),
             lambda: store.file_size(name),
+            lambda: store.stat(name),
             lambda: store.get_stream(name),
             lambda: store.get_file(name, tmp_path / 'out'),
             lambda: store.delete_file(name),
@@ -113,6 +115,7 @@ class DataStoreContract(Contract):
         for call in (
             lambda: store.file_version(name),
             lambda: store.file_size(name),
+            lambda: store.stat(name),
             lambda: store.get_stream(name),
             lambda: store.get_file(name, tmp_path / 'out'),
         ):
@@ -135,6 +138,7 @@ class DataStoreContract(Contract):
 
         for call in (
             lambda: store.file_size('/a@4'),
+            lambda: store.stat('/a@4'),
             lambda: store.get_stream('/a@6'),
             lambda: store.get_file('/a@4', tmp_path / 'out'),
         ):
@@ -294,6 +298,66 @@ class DataStoreContract(Contract):
             if hasattr(stream, 'name'):
                 with open(stream.name, 'rb') as file:
                     assert file.read() == b'content'
+
+    @pytest.mark.parametrize('content', [b'', b'content' * 100_000])
+    def test_a_file_can_be_asked_for_its_version_size_and_digest(self, store, content):
+        store.add_stream('/some/a@5', io.BytesIO(content))
+
+        digest = hashlib.sha256(content).hexdigest()
+        for name in ('/some/a', '/some/a@5', '//some/a'):
+            assert store.stat(name) == ('/some/a@5', 5, len(content), digest)
+
+    def test_names_are_listed_below_a_directory(self, store):
+        assert store.list_names() == []
+        for name in ('/b@5', '/a/b/c@6', '/a/ż@7', '/ab/c@8'):
+            store.add_stream(name, io.BytesIO(b''))
+
+        assert store.list_names() == ['/a/b/c', '/a/ż', '/ab/c', '/b']
+        for directory in ('/a', '/a/', '//a'):
+            assert store.list_names(directory) == ['/a/b/c', '/a/ż']
+        assert store.list_names('/a/b') == ['/a/b/c']
+
+    @pytest.mark.parametrize('directory', ['/missing', '/a/b', '/a/b/c', '/a/missing'])
+    def test_a_directory_that_is_none_cannot_be_listed(self, store, directory):
+        store.add_stream('/a/b@5', io.BytesIO(b''))
+
+        with pytest.raises(NotFound):
+            store.list_names(directory)
+
+    @pytest.mark.parametrize('directory', ['', 'a', '/..', '/a@5', '/a//b', None])
+    def test_the_name_of_a_directory_is_checked(self, store, directory):
+        with pytest.raises(InvalidName):
+            store.list_names(directory)
+
+    @pytest.mark.parametrize('size', [0, 1, 1_000_000])
+    @pytest.mark.parametrize('compress_hint', [True, False])
+    def test_progress_is_told_from_the_start_to_the_end(self, store, size, compress_hint, tmp_path):
+        (tmp_path / 'in').write_bytes(os.urandom(size))
+        put, got = [], []
+        store.add_file(
+            '/a@5', tmp_path / 'in', compress_hint, progress=lambda *told: put.append(told)
+        )
+        store.get_file('/a', tmp_path / 'out', progress=lambda *told: got.append(told))
+
+        for told in (put, got):
+            assert told[0] == (0, size)
+            assert told[-1] == (size, size)
+            assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+    def test_what_progress_raises_ends_a_transfer_and_leaves_what_was(self, store, tmp_path):
+        (tmp_path / 'in').write_bytes(b'new')
+        (tmp_path / 'out').write_bytes(b'old')
+        store.add_stream('/a@5', io.BytesIO(b'old'))
+
+        def enough(done, total):
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            store.add_file('/a@6', tmp_path / 'in', progress=enough)
+        with pytest.raises(ZeroDivisionError):
+            store.get_file('/a', tmp_path / 'out', progress=enough)
+        assert read(store, '/a') == (b'old', '/a@5')
+        assert (tmp_path / 'out').read_bytes() == b'old'
 
     def test_a_missing_source_is_an_error_of_filetracker(self, store, tmp_path):
         with pytest.raises(OSError, match='missing: No such file') as caught:

@@ -9,7 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from filetracker.errors import BadUpload, Damaged, InvalidName, NameConflict, NotFound, TooLarge
+from filetracker.errors import (
+    BadUpload,
+    Damaged,
+    InvalidName,
+    NameConflict,
+    NotFound,
+    TooLarge,
+)
 from filetracker.protocol import MAX_VERSION, MIN_VERSION
 from filetracker.servers.storage import Entry
 from tests.contracts import Contract
@@ -276,6 +283,20 @@ class StorageContract(Contract):
         assert put(storage, 'name', 1, b'older') == 1
         assert plain(storage, 'name') == b'older'
 
+    # Burying
+
+    def test_what_is_buried_is_gone_and_remembered(self, storage, blobs):
+        put(storage, 'name', 5, b'content')
+
+        assert storage.bury('name', 4) == 5
+        assert storage.bury('name', 5) is None
+        assert not storage.is_known('other')
+        assert storage.buried_version('name') == 5 and storage.is_known('name')
+        assert listed(storage) == []
+        assert list(blobs.digests()) == []
+        with pytest.raises(NotFound):
+            storage.bury('name', 5)
+
     # Open files
 
     def test_an_open_file_survives_its_removal(self, storage):
@@ -483,6 +504,24 @@ class StorageContract(Contract):
 
         with pytest.raises(NotFound):
             listed(storage, 'a')
+
+    def test_a_survey_sees_every_name_below_a_directory_once(self, storage):
+        for number in range(1200):
+            put(storage, 'a/%04d' % number, 5, b'content')
+        put(storage, 'b', 5, b'content')
+        seen = []
+
+        storage.survey('a', seen.extend)
+
+        assert [name for name, _ in seen] == ['a/%04d' % number for number in range(1200)]
+        assert {entry.size for _, entry in seen} == {len(b'content')}
+
+    def test_a_survey_of_a_store_that_is_empty_sees_nothing(self, storage):
+        pages = []
+
+        storage.survey('', pages.append)
+
+        assert pages == [[]]
 
     def test_a_list_of_several_pages_is_complete_while_names_come_and_go(self, storage, catalog):
         entry = Entry(5, digest_of(b'content'), 7, 20)

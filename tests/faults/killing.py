@@ -106,12 +106,18 @@ def examine(base_dir: str, operation: Operation, allowed: list[State]) -> tuple[
     store = FileStorage(base_dir)
     problems = check_all(store, allowed)
     is_new = read_state(store)[0] == operation.after
+    buried = [store.storage.buried_version(name) for name in operation.before]
+    if not is_new and any(version is not None for version in buried):
+        problems.append('what is there was buried')
     again = operation.begin(base_dir)
     try:
         again()
     except NotFound:
         if not is_new:
             problems.append('%s is not possible again' % operation.name)
+    else:
+        if is_new and operation.after.keys() < operation.before.keys():
+            problems.append('%s is possible again' % operation.name)
     problems += ['done again: %s' % problem for problem in check_all(store, [operation.after])]
     names = {**operation.before, **operation.after}
     problems += ['afterwards: %s' % problem for problem in use(store, names)]

@@ -62,7 +62,11 @@ def _resources(base_dir: str) -> dict[str, int]:
         'memory': process.memory_info().rss,
         'spool': len(os.listdir(os.path.join(base_dir, 'spool'))),
         'logs': sum(name.startswith('log.') for name in os.listdir(folder)),
-        'database': sum(os.stat(os.path.join(folder, name)).st_size for name in os.listdir(folder)),
+        'database': sum(
+            os.stat(os.path.join(folder, name)).st_size
+            for name in os.listdir(folder)
+            if name != 'ballast'
+        ),
     }
 
 

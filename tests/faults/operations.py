@@ -139,6 +139,12 @@ LAST_DELETE = _changing(
     {'z': (1, OTHER)},
     lambda store: store.delete('a/b', 5),
 )
+BURIAL = _changing(
+    'burial',
+    _LONE,
+    {'z': (1, OTHER)},
+    lambda store: store.storage.bury('a/b', 5),
+)
 CLOSE = _changing('close', _SHARED, _SHARED, lambda store: store.close())
 
 CHANGES = (
@@ -149,6 +155,7 @@ CHANGES = (
     TOO_OLD_PUT,
     DELETE,
     LAST_DELETE,
+    BURIAL,
 )
 
 STARTS = (
@@ -157,7 +164,7 @@ STARTS = (
     _starting(
         # The log was not flushed; what is not yet written does not outlive the process.
         'start after a death before the flush',
-        _killed(LAST_DELETE, '_flush', 1),
+        _killed(LAST_DELETE, 'flush', 1),
         _LONE,
     ),
     _starting(

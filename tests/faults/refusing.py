@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from filetracker.errors import FiletrackerError, NotFound, StoreUnusable
+from filetracker.errors import FiletrackerError, NotFound, NotWritable, StoreUnusable
 from filetracker.servers.storage import FileStorage
 from tests.faults import operations
 from tests.faults.audit import check_all, read_state, use
@@ -16,7 +16,7 @@ from tests.faults.forks import each_in_child, in_child
 from tests.faults.killing import spread
 from tests.faults.operations import BY_NAME, Act, Operation
 from tests.faults.shim import CHANGES, GROWTH, READS, Shim
-from tests.faults.stores import State, opened, told
+from tests.faults.stores import State, close_all, opened, told
 
 #: What a campaign returns: how often a call was refused and what came of it, and what was wrong.
 Report = dict[str, Any]
@@ -51,7 +51,7 @@ class _Answer(NamedTuple):
     @property
     def is_unsure(self) -> bool:
         """Whether nobody can know what will be there when the store is opened again."""
-        return self.error == StoreUnusable.__name__
+        return self.error in (StoreUnusable.__name__, NotWritable.__name__)
 
 
 def refuse(scratch: str, name: str, disk: str, most: int, shift: float) -> Report:
@@ -121,6 +121,11 @@ def _attempt(root: str, base_dir: str, operation: Operation, fault: Fault, nth: 
     answer.problems.extend('then: %s' % problem for problem in _check_state(store, allowed))
     if not answer.is_unsure:
         again = _answer_of(act)
+        if again.error == NotWritable.__name__:
+            # A server does so by itself.
+            close_all()
+            again = _answer_of(operation.begin(base_dir))
+            store = opened(base_dir)
         if again.error not in ('done', NotFound.__name__):
             answer.problems.append('done again: %s' % again.error)
         answer.problems.extend(_check_state(store, [operation.after]))

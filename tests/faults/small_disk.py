@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from filetracker.errors import FiletrackerError, NotFound, StoreFull
+from filetracker.errors import FiletrackerError, NotFound, StoreFull, StoreUnusable
 from filetracker.servers.storage import FileStorage
+from filetracker.servers.storage.intents import Intents
 from tests.faults.audit import check_all, read_state
 from tests.faults.forks import in_child
-from tests.faults.shim import Shim
-from tests.faults.stores import NEW, OLD, OTHER, State, put, told
+from tests.faults.shim import CHANGES, Shim
+from tests.faults.stores import NEW, OLD, OTHER, State, fill, opened, put, told
 
 # What the store keeps free, and some more.
-_SIZE = 48 << 20
+_SIZE = 80 << 20
 _MORE = 256 << 20
 _NEWUSER, _NEWNS = 0x10000000, 0x00020000
-_REMOUNT, _RECURSIVE, _PRIVATE = 32, 16384, 1 << 18
+_READ_ONLY, _REMOUNT, _RECURSIVE, _PRIVATE = 1, 32, 16384, 1 << 18
 
 #: What a trial returns.
 Report = dict[str, Any]
@@ -51,10 +54,21 @@ class SmallDisk:
             except OSError:
                 pass
 
+    def leave_room(self, size: int) -> None:
+        """Lets so many bytes be written, where the shim counts them."""
+        self._shim.leave_room(size)
+
+    def refuse_changes(self) -> None:
+        """Makes the disk read-only; :meth:`grow` undoes it."""
+        if not self.is_real:
+            self._shim.refuse_from(CHANGES, 1, errno.EROFS)
+        elif not self._mount(_SIZE, _REMOUNT | _READ_ONLY):
+            raise OSError('the file system stays writable')
+
     def grow(self) -> None:
         """Makes much room."""
         if not self.is_real:
-            self._shim.leave_room(-1)
+            self._shim.stop()
         elif not self._mount(_MORE, _REMOUNT):
             raise OSError('the file system does not grow')
 
@@ -113,6 +127,75 @@ def _fill_up(folder: str, mount: bool) -> Report:
     store.close()
     report['problems'] += in_child(_examine, base_dir, state).value
     return report
+
+
+def die_on_a_full_disk(folder: str, mount: bool) -> Report:
+    """Kills a process whose disk is full, opens the store, and kills that too; then makes room."""
+    return in_child(_die_on_a_full_disk, folder, mount).value
+
+
+def _die_on_a_full_disk(folder: str, mount: bool) -> Report:
+    disk = SmallDisk(folder, mount)
+    base_dir = os.path.join(folder, 'store')
+    state: State = {'few/%d' % number: (1, OLD + b'%d' % number) for number in range(300)}
+    report: Report = {'is_real': disk.is_real, 'problems': []}
+    report['signals'] = [in_child(_fill_and_die, disk, base_dir, state).signal]
+    for _ in range(2):
+        said, problems = in_child(_read_on_a_full_disk, disk, base_dir, state).value
+        report['problems'] += ['full: %s' % problem for problem in problems]
+        report['said'] = said
+    disk.grow()
+    report['problems'] += in_child(_examine, base_dir, state).value
+    report['ballast'] = os.path.getsize(os.path.join(base_dir, 'db', 'ballast'))
+    return report
+
+
+def _fill_and_die(disk: SmallDisk, base_dir: str, state: State) -> None:
+    store = FileStorage(base_dir)
+    for name, (version, plain) in state.items():
+        put(store, name, version, plain)
+    # As if it died in an operation.
+    Intents(os.path.join(base_dir, 'db')).record('few/1', '0' * 64)
+    disk.fill()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _read_on_a_full_disk(disk: SmallDisk, base_dir: str, state: State) -> Any:
+    """Ends without closing what it opened."""
+    if not disk.is_real:
+        # What the ballast gives back, which nobody counts.
+        disk.leave_room(16 << 20)
+    store = opened(base_dir)
+    found, problems = read_state(store)
+    if found != state:
+        problems.append('holds %s, not %s' % (told(found), told(state)))
+    answers: Counter[str] = Counter()
+    _answered(answers, 'put', put, store, 'new', 1, NEW)
+    return dict(answers), problems
+
+
+def start_on_a_read_only_disk(folder: str, mount: bool) -> list[str]:
+    """Tries to open a store whose disk is read-only, then one that is not any more."""
+    return in_child(_start_on_a_read_only_disk, folder, mount).value
+
+
+def _start_on_a_read_only_disk(folder: str, mount: bool) -> list[str]:
+    disk = SmallDisk(folder, mount)
+    base_dir = os.path.join(folder, 'store')
+    state: State = {'name': (1, OLD)}
+    in_child(fill, base_dir, state)
+    disk.refuse_changes()
+    said = [in_child(_answer_at_start, base_dir).value]
+    disk.grow()
+    return said + in_child(_examine, base_dir, state).value
+
+
+def _answer_at_start(base_dir: str) -> str:
+    try:
+        FileStorage(base_dir)
+    except StoreUnusable as error:
+        return str(error)
+    return 'opened'
 
 
 def _few(store: FileStorage, state: State, answers: Counter[str]) -> None:

@@ -51,11 +51,17 @@ def opened(base_dir: str) -> FileStorage:
     return store
 
 
+def close_all() -> None:
+    """Closes what was opened to stay open."""
+    while _open:
+        _open.pop().close()
+
+
 def use_small_log(base_dir: str) -> None:
     """Lets a store that is not there yet begin a new log file often."""
     os.makedirs(os.path.join(base_dir, 'db'))
     with open(os.path.join(base_dir, 'db', 'DB_CONFIG'), 'w') as config:
-        config.write('set_lg_bsize 8192\nset_lg_max 65536\n')
+        config.write('set_lg_bsize 8192\nset_lg_max 131072\n')
         config.flush()
         os.fsync(config.fileno())
 

@@ -102,3 +102,21 @@ def test_a_failing_read_of_a_blob_is_an_error_and_no_end_of_file(run):
 
     assert said[:-1] and set(said[:-1]) == {'OSError 5'}
     assert said[-1].split(' of ')[0] + ' bytes' == said[-1].split(' of ')[1]
+
+
+@pytest.mark.parametrize('noticed', [True, False])
+@pytest.mark.parametrize('kept', [0, 1000, 599_000])
+def test_a_truncated_blob_is_replaced_when_the_content_is_put_again(kept, noticed, store):
+    path = blob_of(store, 'a/b')
+    with open(path, 'rb') as file:
+        content = file.read()
+    rewrite(path, content[:kept])
+    if noticed:
+        with pytest.raises(Damaged):
+            store.storage.open('a/b')
+
+    put(store, 'another', 1, LARGE)
+
+    for name in ('a/b', 'another'):
+        with store.storage.open(name)[1] as file:
+            assert b''.join(gz.inflated(file)) == LARGE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+import signal
 
 import pytest
 
@@ -59,9 +60,28 @@ def test_a_disk_that_fills_up_harms_nothing_and_works_when_there_is_room(mounted
     assert set(report['answers']['room again']) == {'put: done', 'delete: done'}
 
 
+@pytest.mark.parametrize('mounted', [True, False])
+def test_a_store_opens_on_a_full_disk_after_a_death(mounted, run):
+    report = run('small_disk:die_on_a_full_disk', mounted)
+
+    assert report['problems'] == []
+    assert report['signals'] == [signal.SIGKILL]
+    assert report['said'] == {'put: StoreFull': 1}
+    assert report['ballast'] == 16 << 20
+
+
+@pytest.mark.parametrize('mounted', [True, False])
+def test_a_store_on_a_read_only_disk_is_refused_in_a_line_until_it_can_be_written(mounted, run):
+    said = run('small_disk:start_on_a_read_only_disk', mounted)
+
+    assert len(said) == 1
+    assert 'read-only' in said[0].lower()
+    assert '\n' not in said[0]
+
+
 @pytest.mark.parametrize('error', [errno.EROFS, errno.EIO, errno.ENOSPC])
 def test_reads_go_on_while_a_disk_refuses_everything(error, run):
     report = run('sick_disk:refuse_all', error)
 
     assert report['problems'] == []
-    assert set(report['answers']) <= {'OSError', 'StoreFull'}
+    assert set(report['answers']) <= {'OSError', 'StoreFull', 'Busy', 'NotWritable'}

@@ -9,7 +9,8 @@ from filetracker.servers.storage import open_storage
 from filetracker.servers.storage.blobs_directory import DirectoryBlobStore
 from filetracker.servers.storage.catalog_berkeleydb import BerkeleyCatalog
 from filetracker.servers.storage.environments import acquire_environment
-from filetracker.servers.storage.links import Intents, Links
+from filetracker.servers.storage.intents import Intents
+from filetracker.servers.storage.links import Links
 from tests.contracts.storage import listed, plain, put
 
 
@@ -30,7 +31,7 @@ def berkeley_catalog(root):
     os.makedirs(links, exist_ok=True)
     os.makedirs(spool, exist_ok=True)
     environment = acquire_environment(str(root), lambda environment: None)
-    return BerkeleyCatalog(environment, Links(links, spool, lost), Intents(spool))
+    return BerkeleyCatalog(environment, Links(links, spool, lost), Intents(str(root / 'db')))
 
 
 def mirror(root):

@@ -126,3 +126,16 @@ class TestDirectoryBlobStoreWithoutUnnamedFiles(DirectoryBlobs):
             assert len(os.listdir(tmp_path / 'spool')) == 1
 
         assert os.listdir(tmp_path / 'spool') == []
+
+
+def test_a_good_blob_of_several_members_stays_when_the_content_comes_again(tmp_path):
+    blobs = blob_store(tmp_path)
+    digest = digest_of(b'content')
+    several = gzip.compress(b'con') + gzip.compress(b'tent')
+    for stream in (several, gzip.compress(b'content')):
+        with blobs.spool() as spooled:
+            spooled.write(stream)
+            blobs.add(digest, spooled)
+
+    with blobs.open(digest) as blob:
+        assert blob.read() == several

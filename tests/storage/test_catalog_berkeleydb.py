@@ -8,9 +8,10 @@ import signal
 import pytest
 
 from filetracker.errors import InvalidName, NameConflict, StoreUnusable
-from filetracker.servers.storage.catalog_berkeleydb import decode_entry, encode_entry, name_key
 from filetracker.servers.storage.environments import acquire_environment, release_environment
+from filetracker.servers.storage.intents import Intents
 from filetracker.servers.storage.interfaces import Entry
+from filetracker.servers.storage.records import decode_entry, encode_entry, name_key
 from tests.contracts.blob_store import digest_of
 from tests.contracts.catalog import ONE, TWO, CatalogContract, entry, put, there
 from tests.storage.child import child
@@ -59,6 +60,14 @@ class TestBerkeleyCatalog(CatalogContract):
         assert catalog.names('', '', 10) == [('a', 5), ('b', 7)]
         assert catalog.entry('b') == entry(7, TWO)
         assert (catalog.count(ONE), catalog.count(TWO)) == (1, 1)
+
+    def test_what_was_buried_is_remembered_when_it_is_opened_again(self, catalog, again):
+        put(catalog, 'a', 5, ONE)
+        catalog.bury('a', 5)
+
+        catalog = again()
+
+        assert catalog.buried_version('a') == 5
 
     def test_a_closed_catalogue_says_so(self, catalog):
         catalog.close()
@@ -159,7 +168,6 @@ class TestBerkeleyCatalog(CatalogContract):
         for change in (
             lambda: put(catalog, 'name', 6, TWO),
             lambda: put(catalog, 'new', 6, TWO),
-            lambda: catalog.delete('name', 6),
         ):
             with pytest.raises(FileNotFoundError):
                 change()
@@ -246,6 +254,26 @@ class TestBerkeleyCatalog(CatalogContract):
 
             assert mirror(tmp_path) == {'a/b': (ONE, 5 * 10**9)}
 
+    def test_a_name_may_be_longer_than_what_the_disk_keeps_in_a_link(self, tmp_path, monkeypatch):
+        symlink, longest = os.symlink, []
+
+        def symlink_of_xfs(target, path, **how):
+            longest.append(len(target))
+            symlink(target, path, **how)
+
+        monkeypatch.setattr(os, 'symlink', symlink_of_xfs)
+        name = '/'.join(['%d' % number * 200 for number in range(10)])
+
+        with closing(berkeley_catalog(tmp_path)) as catalog:
+            with catalog.intent(name, ONE):
+                put(catalog, name, 5, ONE)
+                mirror_file = tmp_path / 'links' / name
+                mirror_file.unlink()
+                unfinished = list(catalog.unfinished())
+            assert [digest for digest, _ in unfinished] == [ONE]
+            assert os.readlink(mirror_file).endswith(ONE)
+            assert max(longest) <= 1023
+
     def test_no_note_is_left_by_what_is_done(self, catalog, tmp_path):
         with catalog.intent('a', ONE):
             put(catalog, 'a', 5, ONE)
@@ -256,7 +284,7 @@ class TestBerkeleyCatalog(CatalogContract):
             put(catalog, 'b', 5, TWO)
             put(catalog, 'b/c', 5, ONE)
 
-        assert os.listdir(tmp_path / 'spool') == []
+        assert list(Intents(str(tmp_path / 'db')).pending()) == []
 
     def test_a_note_stays_until_what_was_freed_is_collected(self, catalog, again, tmp_path):
         put(catalog, 'a', 5, ONE)

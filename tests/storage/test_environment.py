@@ -107,6 +107,17 @@ def test_a_killed_process_does_not_lock_the_store(tmp_path):
         assert_works(tmp_path, 'name')
 
 
+@pytest.mark.parametrize('name', ['names', 'metadata'])
+def test_what_a_first_start_left_in_the_middle_hinders_nobody(tmp_path, name):
+    home = tmp_path / 'store' / 'db'
+    home.mkdir(parents=True)
+    for begun in ('__db.%s.new', '%s.new'):
+        (home / (begun % name)).write_bytes(b'')
+
+    assert_works(tmp_path / 'store')
+    assert not [path for path in home.iterdir() if path.name.endswith('.new')]
+
+
 def test_a_killed_process_whose_child_lives_on_does_not_lock_the_store(tmp_path):
     with child(hold_with_a_child, tmp_path) as process:
         grandchild = int(process.stdout.readline())

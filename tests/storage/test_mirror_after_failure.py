@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from filetracker.errors import StoreFull
@@ -47,6 +50,19 @@ def test_an_overwrite_that_fails_at_the_commit_leaves_the_old_link(tmp_path, fai
 
     assert mirror(tmp_path) == before
     assert storage.entry('name').version == 1
+
+
+def test_a_delete_works_where_there_is_no_room_for_a_note(tmp_path, monkeypatch):
+    def refuse(*args, **how):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    with closing(open_storage(str(tmp_path))) as storage:
+        put(storage, 'name', 1, b'content')
+        monkeypatch.setattr(os, 'symlink', refuse)
+        storage.delete('name', 1)
+
+        assert mirror(tmp_path) == {}
+        assert list(blob_store(tmp_path).digests()) == []
 
 
 def test_a_delete_that_fails_at_the_commit_leaves_the_link(tmp_path, failing):

@@ -11,6 +11,7 @@ import pytest
 
 from filetracker.errors import BadUpload, Damaged, NotFound, StoreFull, StoreUnusable
 from filetracker.servers.storage import file_storage, open_storage
+from filetracker.servers.storage.intents import Intents
 from tests.contracts.blob_store import digest_of
 from tests.contracts.storage import StorageContract, listed, plain, put, put_gzip
 from tests.storage.child import child, wait_for_line
@@ -46,6 +47,9 @@ class TestStorageOnDisk(StorageContract):
         assert sorted(tmp_path.rglob('*')) == before
 
     def test_what_is_deleted_leaves_no_file(self, storage, tmp_path):
+        # The file for notes stays while the store is open.
+        put(storage, 'a', 5, CONTENT)
+        storage.delete('a', 5)
         before = sorted(tmp_path.rglob('*'))
         put(storage, 'a/b/c', 5, CONTENT)
         put(storage, 'a/b/d', 5, CONTENT)
@@ -145,8 +149,10 @@ def test_what_a_killed_put_left_is_cleared_away_at_the_start(store, tmp_path):
     # As after a kill between the blob and its name, in the middle of two other uploads.
     spare = blob_path(tmp_path, digest_of(b'spare'))
     spare.write_bytes(gzip.compress(b'spare'))
-    (tmp_path / 'spool' / (digest_of(b'spare') + '-0')).symlink_to('name')
-    (tmp_path / 'spool' / (digest_of(CONTENT) + '-1')).symlink_to('name')
+    notes = Intents(str(tmp_path / 'db'))
+    notes.record('name', digest_of(b'spare'))
+    notes.record('name', digest_of(CONTENT))
+    notes.close()
     (tmp_path / 'spool/upload-1').write_bytes(b'half')
     (tmp_path / 'spool/replace-1').mkdir()
     (tmp_path / 'spool/replace-1/blob').write_bytes(b'half')
@@ -240,3 +246,18 @@ def test_what_cannot_be_a_store_is_refused_in_one_line_and_not_kept_locked(tmp_p
         assert plain(storage, 'name') == CONTENT
         with pytest.raises(NotFound):
             storage.entry('other')
+
+
+def test_recovery_never_makes_a_database(tmp_path):
+    (tmp_path / 'db').mkdir()
+    # As left by a process that was killed.
+    (tmp_path / 'db' / 'names.new').write_bytes(b'torn')
+
+    with closing(open_storage(tmp_path)) as store:
+        put(store, 'a', 1, b'content')
+        logs = b''.join(path.read_bytes() for path in (tmp_path / 'db').glob('log.*'))
+
+    # What Berkeley DB makes it calls by such names first.
+    assert b'a\0' in logs
+    assert b'__db.' not in logs
+    assert sorted(path.name for path in (tmp_path / 'db').glob('names*')) == ['names']

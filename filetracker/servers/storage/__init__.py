@@ -4,15 +4,21 @@ from filetracker.errors import Busy as ConcurrentModificationError
 from filetracker.errors import NotFound as FiletrackerFileNotFoundError
 from filetracker.servers.storage.core import Storage
 from filetracker.servers.storage.file_storage import FileStorage, open_storage
-from filetracker.servers.storage.interfaces import Entry
+from filetracker.servers.storage.home import takes_changes
+from filetracker.servers.storage.interfaces import Condition, Entry, unconditionally
+from filetracker.servers.storage.shelf import Shelved
 from filetracker.servers.storage.spool import Upload
 
 __all__ = [
     'ConcurrentModificationError',
+    'Condition',
     'Entry',
     'FileStorage',
     'FiletrackerFileNotFoundError',
+    'Shelved',
     'Storage',
     'Upload',
     'open_storage',
+    'takes_changes',
+    'unconditionally',
 ]

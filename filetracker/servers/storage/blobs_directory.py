@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from filetracker.durable import sync_folder
+from filetracker.servers.storage.inspection import BROKEN_DISK
 from filetracker.servers.storage.interfaces import BlobStore
 from filetracker.servers.storage.spool import inflated_size
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 _READ_ONLY = 0o444
 _WRITABLE = 0o222
 _DISTRUSTED = 0o644
+_TRAILER_SIZE = 8
 
 
 class DirectoryBlobStore(BlobStore):
@@ -47,7 +49,7 @@ class DirectoryBlobStore(BlobStore):
     def add(self, digest: str, spooled: BinaryIO) -> int:
         path = self._path(digest)
         while True:
-            if not self._is_good(path, digest):
+            if not self._is_good(path, digest, spooled):
                 self._make(digest, spooled, path)
             # The name may be as fresh as that of somebody who has not synced it yet.
             sync_folder(os.path.dirname(path))
@@ -84,11 +86,14 @@ class DirectoryBlobStore(BlobStore):
     def _path(self, digest: str) -> str:
         return os.path.join(self._root, digest[:2], digest)
 
-    def _is_good(self, path: str, digest: str) -> bool:
+    def _is_good(self, path: str, digest: str, spooled: BinaryIO) -> bool:
         try:
             with open(path, 'rb') as blob:
-                if not os.fstat(blob.fileno()).st_mode & _WRITABLE:
+                is_ours = not os.fstat(blob.fileno()).st_mode & _WRITABLE
+                # A disk may have lost the end of what was verified; then this is the time to know.
+                if is_ours and _trailer(blob) == _trailer(spooled):
                     return True
+                blob.seek(0)
                 if inflated_size(blob, digest) is None:
                     return False
                 os.fchmod(blob.fileno(), _READ_ONLY)
@@ -96,13 +101,17 @@ class DirectoryBlobStore(BlobStore):
                 return True
         except FileNotFoundError:
             return False
+        except OSError as error:
+            if error.errno not in BROKEN_DISK:
+                raise
+            return False
 
     def _make(self, digest: str, spooled: BinaryIO, path: str) -> None:
         try:
             self._link(spooled, path)
         except FileExistsError:
             # Somebody was faster, or what is there is no good.
-            if not self._is_good(path, digest) and self.stored_size(digest) is not None:
+            if not self._is_good(path, digest, spooled) and self.stored_size(digest) is not None:
                 logger.warning('replacing the damaged blob %s', digest)
                 self._replace(spooled, path)
 
@@ -119,18 +128,25 @@ class DirectoryBlobStore(BlobStore):
     def _link_synced(self, spooled: BinaryIO, path: str) -> None:
         spooled.flush()
         os.fsync(spooled.fileno())
-        # With a folder's descriptor, os.link follows the link in /proc (open(2), O_TMPFILE).
-        folder = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.link(_proc_path(spooled.fileno()), path, src_dir_fd=folder, follow_symlinks=True)
-        finally:
-            os.close(folder)
+        # With a descriptor os.link follows the link in /proc (open(2), O_TMPFILE). It is not looked
+        # at, as the path is absolute.
+        file = spooled.fileno()
+        os.link(_proc_path(file), path, src_dir_fd=file, follow_symlinks=True)
 
     def _replace(self, spooled: BinaryIO, path: str) -> None:
         with tempfile.TemporaryDirectory(dir=self._spool, prefix='replace-') as aside:
             good = os.path.join(aside, 'blob')
             self._link(spooled, good)
             os.rename(good, path)
+
+
+def _trailer(file: BinaryIO) -> bytes:
+    """Returns the end of a gzip file, which is that of any other of the same content.
+
+    Unless it has several members: checksum and size (RFC 1952) are those of the last.
+    """
+    file.seek(-min(_TRAILER_SIZE, file.seek(0, os.SEEK_END)), os.SEEK_END)
+    return file.read(_TRAILER_SIZE)
 
 
 def _proc_path(descriptor: int) -> str:

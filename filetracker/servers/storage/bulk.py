@@ -1,12 +1,11 @@
 """The databases as a whole: all names in order, many changes at once, counts from the beginning.
 
-For who has the store for itself, which is the start.
+For those who have the store for themselves: the start, ``filetracker-recover``, copies.
 """
 
 from __future__ import annotations
 
 import collections
-import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -16,7 +15,8 @@ import six
 
 from filetracker.errors import StoreUnusable
 from filetracker.servers.storage import bdb
-from filetracker.servers.storage.catalog_berkeleydb import (
+from filetracker.servers.storage.interfaces import Entry
+from filetracker.servers.storage.records import (
     BEHIND,
     FIRST_NAME,
     decode_entry,
@@ -24,7 +24,6 @@ from filetracker.servers.storage.catalog_berkeleydb import (
     metadata_keys,
     name_key,
 )
-from filetracker.servers.storage.interfaces import Entry
 
 T = TypeVar('T')
 
@@ -66,7 +65,7 @@ def pages(environment: bdb.Environment, after: str = '') -> Iterator[list[tuple[
     Between two lists ``names`` may be changed. Raises ``ValueError`` for a record that is none.
     """
     start = six.ensure_binary(after) + BEHIND if after else FIRST_NAME
-    while page := environment.read(partial(bdb.range_from, environment.names, start, _BATCH)):
+    while page := environment.names_from(start, _BATCH):
         # A name that is overwritten while the cursor stands on it is there twice.
         yield list(dict(decode_entry(*record) for record in page).items())
         start = page[-1][0] + b'\0'
@@ -75,10 +74,16 @@ def pages(environment: bdb.Environment, after: str = '') -> Iterator[list[tuple[
 def find(environment: bdb.Environment, name: str) -> Entry | None:
     """Returns what ``names`` says of a name."""
     key = six.ensure_binary(name) + b'\0'
-    for record in environment.read(lambda: bdb.range_from(environment.names, key, 1)):
+    for record in environment.names_from(key, 1):
         if record[0].startswith(key):
             return decode_entry(*record)[1]
     return None
+
+
+def has(environment: bdb.Environment, name: str, version: int) -> bool:
+    """Returns whether ``names`` has a name in this very version."""
+    key = name_key(name, version)
+    return bool(environment.read(lambda: environment.names.has_key(key)))
 
 
 def apply(environment: bdb.Environment, changes: list[Change]) -> None:
@@ -101,6 +106,12 @@ def plain_size(environment: bdb.Environment, digest: str) -> int | None:
     """Returns what ``metadata`` says of the size of a content."""
     said = environment.metadata.get(metadata_keys(digest)[1], b'')
     return int(said) if said.isdigit() else None
+
+
+def count(environment: bdb.Environment, digest: str) -> int:
+    """Returns what ``metadata`` says of the number of names of a content."""
+    said = environment.metadata.get(metadata_keys(digest)[0], b'')
+    return int(said) if said.isdigit() else 0
 
 
 def set_sizes(environment: bdb.Environment, sizes: Iterable[tuple[str, int]]) -> None:
@@ -136,20 +147,21 @@ class Counts:
 
 def _packed(digest: str) -> bytes | str:
     """Returns a digest in half the room; odd ones, which 2.3.3 may have left, as they are."""
-    if len(digest) == 64:
-        with contextlib.suppress(ValueError):
-            packed = bytes.fromhex(digest)
-            if packed.hex() == digest:
-                return packed
-    return digest
+    if len(digest) != 64:
+        return digest
+    try:
+        packed = bytes.fromhex(digest)
+    except ValueError:
+        return digest
+    return packed if packed.hex() == digest else digest
 
 
 def _unpacked(key: bytes | str) -> str:
     return key.hex() if isinstance(key, bytes) else key
 
 
-def set_counts(environment: bdb.Environment, counts: Counts) -> None:
-    """Makes ``metadata`` hold these counts and no others.
+def set_counts(environment: bdb.Environment, counts: Counts) -> int:
+    """Makes ``metadata`` hold these counts and no others; returns how many were not right.
 
     What it says of the sizes of these contents stays, the rest goes.
     """
@@ -172,6 +184,7 @@ def set_counts(environment: bdb.Environment, counts: Counts) -> None:
     _put(environment, ((metadata_keys(digest)[0], count) for digest, count in wrong.items()))
     for keys in batches(useless):
         environment.transact(partial(_delete, environment.metadata, keys))
+    return len(wrong) + len(useless)
 
 
 class Totals(NamedTuple):

@@ -6,17 +6,27 @@ each step and what a crash there leaves.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import BinaryIO
 
-from filetracker.durable import reporting_full_disk
 from filetracker.errors import Damaged, FiletrackerError, NotFound
+from filetracker.gz import DEFAULT_COMPRESSION
 from filetracker.protocol import check_stored_name, check_version
-from filetracker.servers.storage.interfaces import BlobStore, Catalog, Entry, Put
-from filetracker.servers.storage.spool import Upload, inflated_size
+from filetracker.servers.storage.interfaces import (
+    BlobStore,
+    Catalog,
+    Condition,
+    Delete,
+    Entry,
+    Put,
+    unconditionally,
+)
+from filetracker.servers.storage.shelf import Shelf
+from filetracker.servers.storage.spool import Upload, inflated_size, reporting_disk
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +36,8 @@ _PAGE = 1000
 class Storage:
     """Files by name and version over a blob store and a catalogue, which it closes in the end.
 
-    ``check_room`` raises :class:`~filetracker.errors.StoreFull` when no more should be taken in.
+    ``check_room`` raises :class:`~filetracker.errors.StoreFull` when no more should be taken in;
+    ``compression`` is one of :data:`~filetracker.gz.COMPRESSIONS`, for what comes in plain.
     Every method blocks and may be called from any thread. All raise
     :class:`~filetracker.errors.Busy` and :class:`~filetracker.errors.StoreUnusable`;
     ``OSError`` is what the disk says.
@@ -37,16 +48,19 @@ class Storage:
         blobs: BlobStore,
         catalog: Catalog,
         check_room: Callable[[], None] = lambda: None,
+        compression: str = DEFAULT_COMPRESSION,
+        shelf: Shelf | None = None,
     ) -> None:
         self._blobs = blobs
         self._catalog = catalog
         self._check_room = check_room
+        self._compression = compression
+        self.shelf = shelf or Shelf()
 
     def entry(self, name: str) -> Entry:
         """Returns version, digest and sizes of a file.
 
-        Raises :class:`~filetracker.errors.NotFound` and
-        :class:`~filetracker.errors.InvalidName`.
+        Raises :class:`~filetracker.errors.NotFound` and :class:`~filetracker.errors.InvalidName`.
         """
         check_stored_name(name)
         entry = self._catalog.entry(name)
@@ -87,27 +101,38 @@ class Storage:
         bytes; ``limit`` is the most of them that are taken, in bytes. Raises
         :class:`~filetracker.errors.StoreFull`.
         """
-        with reporting_full_disk():
+        with reporting_disk():
             self._check_room()
-            return Upload(self._blobs.spool(), gzipped, digest, size, limit, self._check_room)
+            return Upload(
+                self._blobs.spool(),
+                gzipped,
+                digest,
+                size,
+                limit,
+                self._check_room,
+                self._compression,
+            )
 
-    def put(self, name: str, version: int, upload: Upload) -> int:
+    def put(
+        self, name: str, version: int, upload: Upload, condition: Condition = unconditionally
+    ) -> int:
         """Stores what was uploaded; it is durable on return.
 
-        Returns the version that the name has now: ``version``, or the newer one that was there
-        and stays. Raises :class:`~filetracker.errors.BadUpload`,
-        :class:`~filetracker.errors.InvalidName`, :class:`~filetracker.errors.NameConflict` and
-        :class:`~filetracker.errors.StoreFull`; then nothing is changed.
+        Returns the version that the name has now: ``version``, or the newer one that stays.
+        Raises what ``condition`` does, :class:`~filetracker.errors.BadUpload`, ``InvalidName``,
+        ``NameConflict`` and ``StoreFull``; then nothing is changed.
         """
         check_stored_name(name)
         check_version(version)
-        with reporting_full_disk():
+        with reporting_disk():
             digest = upload.finish()
-            with self._catalog.intent(name, digest):
+            with self.shelf.changing(name), self._catalog.intent(name, digest):
                 named = False
                 try:
-                    result = self._name(name, version, digest, upload)
+                    result = self._name(name, version, digest, upload, condition)
                     named = result.version == version
+                    if not named:
+                        condition(self._catalog.entry(name))
                 finally:
                     if not named:
                         self._collect(digest)
@@ -115,28 +140,35 @@ class Storage:
                     self._collect(result.freed)
             return result.version
 
-    def delete(self, name: str, version: int) -> int | None:
+    def delete(self, name: str, version: int, condition: Condition = unconditionally) -> int | None:
         """Removes a file, unless it is newer than ``version``; durable on return.
 
-        Returns ``None``, or the newer version, which stays. Raises what :meth:`entry` does.
+        Returns the newer version that stays, if any. Raises as :meth:`entry` and ``condition`` do.
         """
-        check_stored_name(name)
-        with reporting_full_disk():
-            result = self._catalog.delete(name, version)
-            if not result.found:
-                raise NotFound(name)
-            if result.freed:
-                self._collect(result.freed)
-            return result.kept
+        return self._remove(name, partial(self._catalog.delete, name, version, condition))
+
+    def bury(self, name: str, version: int, condition: Condition = unconditionally) -> int | None:
+        """Removes a file as :meth:`delete` does, and remembers that; durable on return.
+
+        So with a name that is not there, unless it was buried before.
+        """
+        return self._remove(name, partial(self._catalog.bury, name, version, condition))
+
+    def buried_version(self, name: str) -> int | None:
+        """Returns the version with which a file was buried, ``None`` if it never was."""
+        return self._catalog.buried_version(name)
+
+    def is_known(self, name: str) -> bool:
+        """Returns whether there is a file of that name, or one was ever buried."""
+        return self._catalog.entry(name) is not None or self.buried_version(name) is not None
 
     def pages(self, directory: str, cutoff: int | None = None) -> Iterator[list[str]]:
         """Yields the names below a directory, relative to it, sorted by their bytes in UTF-8.
 
         ``directory`` is ``''`` for all. With ``cutoff`` only those whose version is not newer.
         They come in lists, which may be empty. A name that is there all the time, unchanged, comes
-        exactly once. Raises :class:`~filetracker.errors.NotFound` at the first list if nothing is
-        below the directory (the root is always there), and
-        :class:`~filetracker.errors.InvalidName`.
+        exactly once. Raises what :meth:`entry` does, at the first list if nothing is below the
+        directory (the root is always there).
         """
         prefix = ''
         if directory:
@@ -146,10 +178,28 @@ class Storage:
         if not page and directory:
             raise NotFound(directory, 'no such directory: %s' % directory)
         while page:
-            yield [
-                name[len(prefix) :] for name, version in page if cutoff is None or version <= cutoff
-            ]
-            page = self._catalog.names(prefix, page[-1][0], _PAGE)
+            last = page[-1][0]
+            if cutoff is not None:
+                page = [named for named in page if named[1] <= cutoff]
+            yield [name[len(prefix) :] for name, _ in page]
+            page = self._catalog.names(prefix, last, _PAGE)
+
+    def survey(self, directory: str, see: Callable[[list[tuple[str, Entry]]], None]) -> None:
+        """Calls ``see`` with all names below a directory and their entries, a page at a time.
+
+        ``directory`` is ``''`` for all; the names are whole. The last page is empty. While ``see``
+        runs no name changes: each change was made, and its condition asked, before or after. So it
+        must not wait.
+        """
+        prefix = directory + '/' if directory else ''
+        after = ['']
+
+        def note(page: list[tuple[str, Entry]]) -> None:
+            after.append(page[-1][0] if page else '')
+            see(page)
+
+        while len(after) == 1 or after[-1]:
+            self._catalog.survey(prefix, after[-1], _PAGE, note)
 
     def distrust(self, name: str, digest: str) -> None:
         """Reports that what :meth:`open` returned for a name is damaged.
@@ -157,6 +207,8 @@ class Storage:
         It is logged, and the next upload of the same content replaces it.
         """
         logger.error('the blob %s of %s is damaged', digest, name)
+        # Other names may have the same content, and the disk may take no mark.
+        self.shelf.clear()
         try:
             self._blobs.distrust(digest)
         except OSError as error:
@@ -164,34 +216,57 @@ class Storage:
 
     def close(self) -> None:
         """Releases the store; it may be called twice."""
+        self.shelf.clear()
         self._catalog.close()
 
     def finish_unfinished(self) -> None:
-        """Removes the blobs that the death of the process left without a name."""
-        for digest, forget in self._catalog.unfinished():
-            self._collect(digest)
-            forget()
+        """Removes the blobs that the death of the process left without a name.
 
-    def _name(self, name: str, version: int, digest: str, upload: Upload) -> Put:
+        What cannot be done, because the disk is full, is left for the next start.
+        """
+        for digest, forget in self._catalog.unfinished():
+            if self._collect(digest):
+                forget()
+
+    def _remove(self, name: str, remove: Callable[[], Delete]) -> int | None:
+        check_stored_name(name)
+        with reporting_disk(), self.shelf.changing(name):
+            result = remove()
+            if not result.found:
+                raise NotFound(name)
+            if result.freed:
+                self._collect(result.freed)
+            return result.kept
+
+    def _name(
+        self, name: str, version: int, digest: str, upload: Upload, condition: Condition
+    ) -> Put:
         while True:
             stored_size = self._blobs.add(digest, upload.file)
             result = self._catalog.put(
                 name,
                 Entry(version, digest, upload.size, stored_size),
-                partial(self._has_blob, stored_size),
+                partial(self._has_blob, digest, stored_size, condition),
             )
             # A collection may have come between, and then even another stream of the same content.
             if not result.blob_is_missing:
                 return result
 
-    def _has_blob(self, stored_size: int, digest: str) -> bool:
+    def _has_blob(
+        self, digest: str, stored_size: int, condition: Condition, entry: Entry | None
+    ) -> bool:
+        condition(entry)
         return self._blobs.stored_size(digest) == stored_size
 
+    def _held(self, digest: str) -> contextlib.AbstractContextManager[object]:
+        with contextlib.suppress(OSError):
+            return self._blobs.open(digest)
+        return contextlib.nullcontext()
+
     def _open_blob(self, entry: Entry) -> BinaryIO | None:
-        try:
+        with contextlib.suppress(FileNotFoundError):
             return self._blobs.open(entry.digest)
-        except FileNotFoundError:
-            return None
+        return None
 
     def _corrected(self, name: str, entry: Entry, blob: BinaryIO | None) -> tuple[Entry, BinaryIO]:
         """Returns a blob that is good, though it does not have the size it had.
@@ -206,14 +281,20 @@ class Storage:
         size = inflated_size(blob, entry.digest)
         if size is None:
             blob.close()
-            logger.error('the blob %s of %s is damaged', entry.digest, name)
+            self.distrust(name, entry.digest)
             raise Damaged(name)
         blob.seek(0)
         return entry._replace(size=size, stored_size=stored_size), blob
 
-    def _collect(self, digest: str) -> None:
+    def _collect(self, digest: str) -> bool:
+        """Removes the blob if it has no name; returns whether it could."""
         try:
-            self._catalog.collect(digest, self._blobs.remove)
+            # The last to let go of a large file has to wait for its room to be freed. That must
+            # not be the thread that makes all changes.
+            with self._held(digest):
+                self._catalog.collect(digest, self._blobs.remove)
         except (FiletrackerError, OSError) as error:
             # What was asked for is done; the catalogue remembers what is left for the next start.
             logger.warning('cannot remove the blob %s: %s', digest, error)
+            return False
+        return True

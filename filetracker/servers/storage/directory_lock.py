@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 
 from filetracker.errors import StoreInUse
 
@@ -30,6 +32,16 @@ def unlock_directory(descriptor: int) -> None:
     """Unlocks the store, also where a child has inherited the descriptor."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)
     os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(root: str) -> Iterator[None]:
+    """Has the store for itself meanwhile. Raises as :func:`lock_directory` does."""
+    descriptor = lock_directory(root)
+    try:
+        yield
+    finally:
+        unlock_directory(descriptor)
 
 
 def _check_unregistered(root: str) -> None:

@@ -43,6 +43,10 @@ def release_environment(environment: Environment) -> None:
     # A child after a fork has a copy without the threads, and must not touch the files.
     if environment.pid != os.getpid():
         return
+    if threading.current_thread() in environment.threads:
+        # The collector runs anywhere, and a thread cannot wait for its own end.
+        threading.Thread(target=release_environment, args=(environment,)).start()
+        return
     with _lock:
         environment.users -= 1
         if environment.users:

@@ -7,34 +7,41 @@ import weakref
 from typing import BinaryIO
 
 from filetracker.errors import BadUpload, StoreFull, StoreUnusable
+from filetracker.gz import DEFAULT_COMPRESSION
 from filetracker.protocol import parse_digest, parse_size
 from filetracker.servers.storage import bdb
 from filetracker.servers.storage.blobs_directory import DirectoryBlobStore
 from filetracker.servers.storage.catalog_berkeleydb import BerkeleyCatalog
 from filetracker.servers.storage.core import Storage
 from filetracker.servers.storage.environments import acquire_environment
-from filetracker.servers.storage.links import Intents, Links
+from filetracker.servers.storage.intents import Intents
+from filetracker.servers.storage.links import Links
+from filetracker.servers.storage.shelf import Shelf
 from filetracker.servers.storage.spool import empty_spool
 from filetracker.servers.storage.takeover import take_over
 from filetracker.utils import mkdir
 
 _PIECE = 1 << 18
 
+# Whoever opens the same store has to know of the changes that others make.
+_shelves: weakref.WeakKeyDictionary[bdb.Environment, Shelf] = weakref.WeakKeyDictionary()
+
 # Kept free for the database, whose log must always be able to grow a little: in bytes.
 _RESERVE = 32 << 20
 
 
-def open_storage(base_dir: str) -> Storage:
+def open_storage(base_dir: str, compression: str = DEFAULT_COMPRESSION) -> Storage:
     """Opens the store in ``base_dir``, which is made if it is not there.
 
     Several in one process share the directory, another process cannot open it meanwhile. What a
-    crash left behind is cleared away, and a store of filetracker 2.3.3 is taken over. Raises
+    crash left behind is cleared away, and a store of filetracker 2.3.3 is taken over. What comes in
+    plain is compressed for ``compression``, one of :data:`~filetracker.gz.COMPRESSIONS`. Raises
     :class:`~filetracker.errors.StoreInUse` and :class:`~filetracker.errors.StoreUnusable`.
     """
-    return _open(base_dir)[0]
+    return _open(base_dir, compression)[0]
 
 
-def _open(base_dir: str) -> tuple[Storage, bdb.Database]:
+def _open(base_dir: str, compression: str = DEFAULT_COMPRESSION) -> tuple[Storage, bdb.Database]:
     spool = os.path.join(base_dir, 'spool')
     blobs_dir = os.path.join(base_dir, 'blobs')
     links_dir = os.path.join(base_dir, 'links')
@@ -43,11 +50,12 @@ def _open(base_dir: str) -> tuple[Storage, bdb.Database]:
             mkdir(directory)
         blobs = DirectoryBlobStore(blobs_dir, spool)
         links = Links(links_dir, spool, os.path.join(base_dir, 'lost+found'))
-        intents = Intents(spool)
+        intents = Intents(os.path.join(base_dir, 'db'))
 
         def prepare(environment: bdb.Environment) -> None:
             take_over(environment, links, blobs)
             Storage(blobs, BerkeleyCatalog(environment, links, intents)).finish_unfinished()
+            intents.tidy()
             empty_spool(spool)
 
         environment = acquire_environment(base_dir, prepare)
@@ -56,7 +64,11 @@ def _open(base_dir: str) -> tuple[Storage, bdb.Database]:
             'cannot use %s as a store: %s' % (base_dir, error.strerror or error)
         ) from error
     storage = Storage(
-        blobs, BerkeleyCatalog(environment, links, intents), lambda: _check_room(base_dir)
+        blobs,
+        BerkeleyCatalog(environment, links, intents),
+        lambda: _check_room(base_dir),
+        compression,
+        _shelves.setdefault(environment, Shelf()),
     )
     return storage, environment.metadata
 

@@ -29,8 +29,9 @@ class GroupCommit(Generic[Change]):
         self._open = True
         self._lock = threading.Lock()
         self._waiting: queue.SimpleQueue[_Job[Change] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name='filetracker-commit', daemon=True)
-        self._thread.start()
+        #: The thread that commits.
+        self.thread = threading.Thread(target=self._run, name='filetracker-commit', daemon=True)
+        self.thread.start()
 
     def submit(self, change: Change) -> Any:
         """Commits and flushes ``change``; returns what ``commit`` returned, or raises it.
@@ -55,7 +56,7 @@ class GroupCommit(Generic[Change]):
         with self._lock:
             self._open = False
             self._waiting.put(None)
-        self._thread.join()
+        self.thread.join()
 
     def _run(self) -> None:
         ended = False

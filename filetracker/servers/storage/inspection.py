@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from filetracker import gz
@@ -28,15 +29,17 @@ class Verdict(NamedTuple):
     damage: str = ''
 
 
-def inspect(blob: BinaryIO) -> Verdict:
-    """Reads a blob to its end."""
+def inspect(blob: BinaryIO, pay: Callable[[int], object] = lambda size: None) -> Verdict:
+    """Reads a blob to its end. ``pay`` is called now and then with how many bytes were read."""
     digest = hashlib.sha256()
-    size = 0
+    size = paid = 0
     blob.seek(0)
     try:
         for piece in gz.inflated(blob):
             digest.update(piece)
             size += len(piece)
+            pay(blob.tell() - paid)
+            paid = blob.tell()
     except gz.NotGzip as error:
         return Verdict('', 0, str(error))
     except OSError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 
 class Entry(NamedTuple):
@@ -23,6 +23,14 @@ class Entry(NamedTuple):
     digest: str
     size: int
     stored_size: int
+
+
+#: Is called with the entry that a name has, and raises where that is not to be changed.
+Condition: TypeAlias = Callable[[Entry | None], object]
+
+
+def unconditionally(entry: Entry | None) -> None:
+    """The condition that always holds."""
 
 
 class BlobStore(ABC):
@@ -106,17 +114,36 @@ class Catalog(ABC):
         """Returns the entry of a name, ``None`` if it has none."""
 
     @abstractmethod
-    def put(self, name: str, entry: Entry, has_blob: Callable[[str], bool]) -> Put:
+    def put(self, name: str, entry: Entry, has_blob: Callable[[Entry | None], bool]) -> Put:
         """Puts the name, if it is not older than what is there.
 
-        ``has_blob`` is asked for ``entry.digest`` inside the transaction; if it says no, nothing
-        changes. Raises :class:`~filetracker.errors.NameConflict` if a component of the name is a
-        file, or the name a directory.
+        ``has_blob`` is asked inside the transaction, with the entry that the name has; if it says
+        no or raises, nothing changes. Raises what it raises, and
+        :class:`~filetracker.errors.NameConflict` if a component of the name is a file, or the name
+        a directory.
         """
 
     @abstractmethod
-    def delete(self, name: str, version: int) -> Delete:
-        """Removes the name, if ``version`` is not older than what is there."""
+    def delete(self, name: str, version: int, condition: Condition = unconditionally) -> Delete:
+        """Removes the name, if ``version`` is not older than what is there.
+
+        Raises what ``condition`` does; then nothing changes.
+        """
+
+    @abstractmethod
+    def bury(self, name: str, version: int, condition: Condition = unconditionally) -> Delete:
+        """Removes the name as :meth:`delete` does, and remembers for ever that it was there.
+
+        A name that is not there is remembered as well; it counts as found unless it was buried
+        before. The newest version with which it was buried is kept.
+        """
+
+    @abstractmethod
+    def buried_version(self, name: str) -> int | None:
+        """Returns the version with which a name was buried, ``None`` if it never was.
+
+        It may have been put again since. Meant for conditions of changes, too.
+        """
 
     @abstractmethod
     def names(self, directory: str, after: str, limit: int) -> list[tuple[str, int]]:
@@ -124,6 +151,16 @@ class Catalog(ABC):
 
         ``directory`` is ``''`` or ends with a slash. Only names behind ``after`` (``''``: from
         the first), at most ``limit`` of them. One that is there all the time is never left out.
+        """
+
+    @abstractmethod
+    def survey(
+        self, directory: str, after: str, limit: int, see: Callable[[list[tuple[str, Entry]]], None]
+    ) -> None:
+        """Calls ``see`` with names and their entries, chosen as :meth:`names` does.
+
+        No name changes meanwhile: the condition of each change was asked, and the change made,
+        before or after.
         """
 
     @abstractmethod

@@ -35,7 +35,7 @@ class Link(NamedTuple):
 
     @property
     def digest(self) -> str:
-        return os.fsdecode(os.path.basename(self.target))
+        return os.fsdecode(self.target.rpartition(b'/')[2])
 
 
 class Links:
@@ -93,7 +93,7 @@ class Links:
         """Removes the link and the directories that are empty without it; both may be gone."""
         path = self._path(name)
         _unlink(path)
-        self._tidy(path)
+        self.tidy(path)
 
     def restore(self, mangled: str, name: str) -> bool:
         """Lets a link have another name; returns whether that was free."""
@@ -101,9 +101,13 @@ class Links:
         if self._is_taken(path):
             return False
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-        os.rename(self._path(mangled), path)
-        self._tidy(self._path(mangled))
+        self.supersede(mangled, name)
         return True
+
+    def supersede(self, mangled: str, name: str) -> None:
+        """Lets a link take the place of another."""
+        os.rename(self._path(mangled), self._path(name))
+        self.tidy(self._path(mangled))
 
     def _is_taken(self, path: bytes) -> bool:
         if os.path.lexists(path):
@@ -113,7 +117,7 @@ class Links:
             parent = os.path.dirname(parent)
         return os.path.islink(parent) or not os.path.isdir(parent)
 
-    def _tidy(self, path: bytes) -> None:
+    def tidy(self, path: bytes) -> None:
         """Removes the directories that are empty since ``path`` is gone."""
         folder = os.path.dirname(path)
         while folder != self._root:
@@ -140,6 +144,10 @@ class Links:
                 return None
             raise
 
+    def leads_to(self, name: str, digest: str, version: int) -> bool:
+        """Returns whether the link of a name is as :meth:`set` makes it."""
+        return self.look(name) == Link(_target(name, digest), version)
+
     def scan(self) -> Iterator[tuple[bytes, Link | None]]:
         """Yields all that is below ``root`` and no directory; what is no link with ``None``.
 
@@ -157,6 +165,10 @@ class Links:
                     else:
                         with contextlib.suppress(FileNotFoundError):
                             yield name, _read(entry)
+
+    def path(self, name: bytes) -> bytes:
+        """Returns where something is that :meth:`scan` yields."""
+        return os.path.join(self._root, name)
 
     def _path(self, name: str | bytes) -> bytes:
         return os.path.join(self._root, six.ensure_binary(name))
@@ -181,49 +193,6 @@ def _read(entry: os.DirEntry[bytes]) -> Link | None:
 def _version(status: os.stat_result) -> int:
     # 2.3.3 cuts off what is behind the point, of times before 1970 too.
     return int(status.st_mtime)
-
-
-class Intents:
-    """What is under way, as symbolic links ``spool/<digest>-<number>`` that point to the name.
-
-    They are not synced: they are for the death of the process. After a loss of power a blob
-    without a name may stay, which costs its room until ``filetracker-recover`` finds it.
-    """
-
-    def __init__(self, spool: str) -> None:
-        self._spool = os.fsencode(spool)
-        self._numbers = itertools.count()
-
-    def record(self, name: str, digest: str) -> bytes:
-        """Notes that the blob may come to have no name, and the mirror of the name be wrong."""
-        while True:
-            note = os.path.join(
-                self._spool, six.ensure_binary('%s-%d' % (digest, next(self._numbers)))
-            )
-            try:
-                os.symlink(six.ensure_binary(name), note)
-                return note
-            except FileExistsError:
-                # From another instance on the same directory.
-                continue
-
-    def forget(self, note: bytes) -> None:
-        """Removes what :meth:`record` returned; it may be gone.
-
-        One that cannot be removed is looked into at the next start, for nothing.
-        """
-        try:
-            _unlink(note)
-        except OSError as error:
-            logger.warning('cannot remove a note from the spool: %s', error.strerror)
-
-    def pending(self) -> Iterator[tuple[bytes, str, str]]:
-        """Yields note, name and digest of what was recorded and not forgotten."""
-        for entry in sorted(os.listdir(self._spool)):
-            note = os.path.join(self._spool, entry)
-            digest, dash, _ = entry.partition(b'-')
-            if dash and os.path.islink(note):
-                yield note, six.ensure_str(os.readlink(note)), six.ensure_str(digest)
 
 
 def _unlink(path: bytes) -> None:

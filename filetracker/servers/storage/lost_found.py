@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+import shutil
 
 _LIST = b'list'
 # On a file system of its own, the first may belong to root and hold what fsck found.
 _FOLDERS = (b'lost+found', b'lost+found.filetracker')
+_OURS = re.compile(rb'(blobs|links|db|list|\d+)\Z')
 
 
 class LostAndFound:
@@ -30,6 +33,24 @@ class LostAndFound:
             # Listed first: what is moved, even if the process dies here, is in the list.
             self._list(folder, os.path.relpath(place, folder), why)
             os.rename(path, place)
+
+    def note(self, name: str, why: str) -> None:
+        """Lists a name of which nothing is left to be moved."""
+        self._list(self._folder(), os.path.join(b'links', os.fsencode(name)), why)
+
+    def purge(self) -> None:
+        """Removes for good what was taken, and the list."""
+        for name in _FOLDERS:
+            folder = os.path.join(self._root, name)
+            if not os.path.isdir(folder):
+                continue
+            for entry in os.listdir(folder):
+                path = os.path.join(folder, entry)
+                if _OURS.match(entry) and os.path.isdir(path) and not os.path.islink(path):
+                    shutil.rmtree(path)
+                elif _OURS.match(entry):
+                    os.unlink(path)
+        self._listed = None
 
     def _folder(self) -> bytes:
         for name in _FOLDERS:

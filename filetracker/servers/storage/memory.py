@@ -11,7 +11,15 @@ from typing import BinaryIO
 import six
 
 from filetracker.errors import NameConflict
-from filetracker.servers.storage.interfaces import BlobStore, Catalog, Delete, Entry, Put
+from filetracker.servers.storage.interfaces import (
+    BlobStore,
+    Catalog,
+    Condition,
+    Delete,
+    Entry,
+    Put,
+    unconditionally,
+)
 
 
 class MemoryBlobStore(BlobStore):
@@ -56,6 +64,7 @@ class MemoryCatalog(Catalog):
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self._buried: dict[str, int] = {}
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -69,7 +78,7 @@ class MemoryCatalog(Catalog):
     def entry(self, name: str) -> Entry | None:
         return self._entries.get(name)
 
-    def put(self, name: str, entry: Entry, has_blob: Callable[[str], bool]) -> Put:
+    def put(self, name: str, entry: Entry, has_blob: Callable[[Entry | None], bool]) -> Put:
         with self._lock:
             old = self._entries.get(name)
             if old and old.version > entry.version:
@@ -77,34 +86,36 @@ class MemoryCatalog(Catalog):
             for other in self._entries:
                 if other.startswith(name + '/') or name.startswith(other + '/'):
                     raise NameConflict(name, other)
-            if not has_blob(entry.digest):
+            if not has_blob(old):
                 return Put(entry.version, blob_is_missing=True)
             self._entries[name] = entry
             return Put(entry.version, self._freed(old))
 
-    def delete(self, name: str, version: int) -> Delete:
+    def delete(self, name: str, version: int, condition: Condition = unconditionally) -> Delete:
         with self._lock:
-            old = self._entries.get(name)
-            if not old:
-                return Delete(found=False)
-            if old.version > version:
-                return Delete(found=True, kept=old.version)
-            del self._entries[name]
-            return Delete(found=True, freed=self._freed(old))
+            return self._delete(name, version, condition)
+
+    def bury(self, name: str, version: int, condition: Condition = unconditionally) -> Delete:
+        with self._lock:
+            result = self._delete(name, version, condition)
+            is_new = name not in self._buried
+            if result.kept is None:
+                self._buried[name] = max(version, self._buried.get(name, version))
+            return result._replace(found=result.found or is_new)
+
+    def buried_version(self, name: str) -> int | None:
+        return self._buried.get(name)
 
     def names(self, directory: str, after: str, limit: int) -> list[tuple[str, int]]:
         with self._lock:
-            found = sorted(
-                (six.ensure_binary(name), entry.version)
-                for name, entry in self._entries.items()
-                if name.startswith(directory)
-            )
-        behind = [
-            (six.ensure_str(name), version)
-            for name, version in found
-            if name > six.ensure_binary(after)
-        ]
-        return behind[:limit]
+            found = self._range(directory, after, limit)
+        return [(name, entry.version) for name, entry in found]
+
+    def survey(
+        self, directory: str, after: str, limit: int, see: Callable[[list[tuple[str, Entry]]], None]
+    ) -> None:
+        with self._lock:
+            see(self._range(directory, after, limit))
 
     def count(self, digest: str) -> int:
         return sum(entry.digest == digest for entry in self._entries.values())
@@ -118,6 +129,25 @@ class MemoryCatalog(Catalog):
 
     def close(self) -> None:
         pass
+
+    def _delete(self, name: str, version: int, condition: Condition) -> Delete:
+        old = self._entries.get(name)
+        if not old:
+            return Delete(found=False)
+        condition(old)
+        if old.version > version:
+            return Delete(found=True, kept=old.version)
+        del self._entries[name]
+        return Delete(found=True, freed=self._freed(old))
+
+    def _range(self, directory: str, after: str, limit: int) -> list[tuple[str, Entry]]:
+        start = six.ensure_binary(after)
+        found = sorted(
+            (six.ensure_binary(name), name)
+            for name in self._entries
+            if name.startswith(directory) and six.ensure_binary(name) > start
+        )
+        return [(name, self._entries[name]) for _, name in found[:limit]]
 
     def _freed(self, old: Entry | None) -> str | None:
         return old.digest if old and not self.count(old.digest) else None

@@ -23,6 +23,12 @@ def logged(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], 
     yield _Pace(what, total, unit).step
 
 
+@contextlib.contextmanager
+def hidden(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], object]]:
+    """Progress that nobody sees."""
+    yield lambda more: None
+
+
 class _Pace:
     def __init__(self, what: str, total: int | None, unit: str) -> None:
         self._what = what

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import BinaryIO
 
 from filetracker import gz
 from filetracker.durable import reporting_full_disk
-from filetracker.errors import BadUpload, TooLarge
+from filetracker.errors import BadUpload, Busy, TooLarge
 
 _ROOM_CHECK_BYTES = 4 << 20
 
@@ -39,13 +41,26 @@ def inflated_size(blob: BinaryIO, digest: str) -> int | None:
     return size if actual.hexdigest() == digest.lower() else None
 
 
+@contextlib.contextmanager
+def reporting_disk() -> Iterator[None]:
+    """Turns what a disk says that is full or read-only into errors of ours."""
+    try:
+        with reporting_full_disk():
+            yield
+    except OSError as error:
+        if error.errno == errno.EROFS:
+            raise Busy('the disk of the store is read-only now; files can be read') from error
+        raise
+
+
 class Upload:
     """Bytes that come in parts, to be handed to :meth:`Storage.put`.
 
     ``gzipped`` says whether they are a gzip stream or plain. ``digest`` and ``size`` are those of
     the plain bytes where the sender gave them, and are checked; ``limit`` is the most plain bytes
     that are taken. ``check_room`` is called now and then and raises
-    :class:`~filetracker.errors.StoreFull`. A context manager: what was not put is gone at its end.
+    :class:`~filetracker.errors.StoreFull`. ``compression`` is what plain bytes are compressed for.
+    A context manager: what was not put is gone at its end.
     """
 
     def __init__(
@@ -56,6 +71,7 @@ class Upload:
         size: int | None,
         limit: int | None,
         check_room: Callable[[], None],
+        compression: str = gz.DEFAULT_COMPRESSION,
     ) -> None:
         self.file = file
         self._announced_digest = digest
@@ -65,9 +81,16 @@ class Upload:
         self._unchecked = 0
         self._failed = False
         self._hash = hashlib.sha256()
-        self._codec: gz.Inflater | gz.Deflater = gz.Inflater() if gzipped else gz.Deflater()
+        self._codec: gz.Inflater | gz.Deflater = (
+            gz.Inflater() if gzipped else gz.Deflater(compression)
+        )
         #: How many plain bytes came so far.
         self.size = 0
+
+    @property
+    def digest(self) -> str:
+        """The digest of the plain bytes that came so far."""
+        return self._hash.hexdigest()
 
     def write(self, chunk: bytes) -> None:
         """Takes the next bytes.
@@ -147,7 +170,7 @@ class Upload:
             raise TooLarge(self._limit)
 
     def _save(self, stored: bytes) -> None:
-        with reporting_full_disk():
+        with reporting_disk():
             self.file.write(stored)
         self._unchecked += len(stored)
         if self._unchecked >= _ROOM_CHECK_BYTES:

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 
 import six
 
-from filetracker.errors import InvalidName
+from filetracker.errors import InvalidName, StoreUnusable
 from filetracker.protocol import check_stored_name, check_version
 from filetracker.servers.storage import bdb, bulk, inspection
 from filetracker.servers.storage.bulk import Change
@@ -41,10 +41,16 @@ class Blobs(Protocol):
     def stored_size(self, digest: str) -> int | None: ...
 
 
+ContentOf = Callable[[str], tuple[int, int]]
+
+
 def take_over(
     environment: bdb.Environment,
     links: Links,
     blobs: Blobs,
+    progress: Progress = logged,
+    findings: Findings | None = None,
+    content_of: ContentOf | None = None,
 ) -> None:
     """Makes ``names`` say what ``links/`` says, and sets all counts, if that has to be done.
 
@@ -53,15 +59,23 @@ def take_over(
     that cannot be served stay where they are and are passed over; a blob that such a name has is
     counted, so that it stays too. Raises :class:`~filetracker.errors.StoreUnusable` if the store
     has a format of a later filetracker.
+
+    ``content_of`` returns the plain and the stored size of a blob, for those who know; otherwise
+    blobs are looked at. It raises ``FileNotFoundError``.
     """
     if bulk.is_complete(environment) and not is_stale(environment.home):
         return
-    _TakeOver(environment, links, blobs, Findings()).run(logged)
+    _TakeOver(environment, links, blobs, findings or Findings(), content_of).run(progress)
 
 
 class _TakeOver:
     def __init__(
-        self, environment: bdb.Environment, links: Links, blobs: Blobs, findings: Findings
+        self,
+        environment: bdb.Environment,
+        links: Links,
+        blobs: Blobs,
+        findings: Findings,
+        content_of: ContentOf | None,
     ) -> None:
         self._environment = environment
         self._links = links
@@ -71,13 +85,16 @@ class _TakeOver:
         self._kept: list[str] = []
         # Whether names may be there from before.
         self._again = any(True for _ in bulk.pages(environment))
-        self._content_of = functools.lru_cache(_REMEMBERED)(self._measured)
+        # Whether they were all there, and filetracker 2.3.3 came after that.
+        self._stale = bulk.is_complete(environment)
+        self._content_of = content_of or functools.lru_cache(_REMEMBERED)(self._measured)
 
     def run(self, progress: Progress) -> None:
         with progress('reading links', self._expected(), 'names') as step:
             for changes in bulk.batches(self._changes(step)):
                 bulk.apply(self._environment, changes)
         if self._again:
+            self._check_links()
             self._remove_unlinked(progress)
         with progress('counting', None, 'names') as step:
             totals = bulk.recount(self._environment, self._kept, step)
@@ -119,12 +136,20 @@ class _TakeOver:
             raise InvalidName('the name is not valid UTF-8') from None
         restored = restored_name(name)
         if restored and not (self._again and bulk.find(self._environment, name)):
-            if self._links.restore(name, restored):
+            if self._links.restore(name, restored) or self._supersedes(name, link, restored):
                 self._findings.name_restored(name, restored)
                 return restored
             self._findings.name_taken(name, restored)
         check_stored_name(name)
         return name
+
+    def _supersedes(self, mangled: str, link: Link, name: str) -> bool:
+        """Lets a link replace that of a name of ours, if 2.3.3 has put it since."""
+        ours = bulk.find(self._environment, name) if self._stale else None
+        if not ours or ours.version > link.version:
+            return False
+        self._links.supersede(mangled, name)
+        return True
 
     def _entry(self, link: Link, old: Entry | None) -> Entry:
         check_version(link.version)
@@ -163,6 +188,14 @@ class _TakeOver:
                 ]
                 bulk.apply(self._environment, gone)
                 step(len(page))
+
+    def _check_links(self) -> None:
+        """Raises if all links were lost, which is not how names are deleted: blobs go with them."""
+        if any(self._links.scan()):
+            return
+        for page in bulk.pages(self._environment):
+            if any(self._blobs.stored_size(entry.digest) is not None for _, entry in page):
+                raise StoreUnusable('"links" is empty, and lost; filetracker-recover makes it anew')
 
     def _is_linked(self, name: str, entry: Entry) -> bool:
         link = self._links.look(name)

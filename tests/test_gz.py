@@ -1,10 +1,13 @@
-"""Gzip: whole streams and nothing else, in bounded memory."""
+"""Gzip: whole streams and nothing else, in bounded memory, with each engine."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import random
+import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
 
@@ -12,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filetracker.gz import PIECE, Deflater, Inflater, NotGzip, inflated
+from filetracker.gz import ENGINES, PIECE, Inflater, LenientInflater, NotGzip, inflated
+from tests.support import environment
 
 #: Every run tries the same examples, however slow the machine is.
 SAME = settings(derandomize=True, deadline=None, database=None)
@@ -21,16 +25,15 @@ CONTENT = random.Random(1).randbytes(300) + bytes(3000) + b'text' * 100
 STREAM = gzip.compress(CONTENT)
 
 
-def inflate(*parts):
-    inflater = Inflater()
+#: For tests of what must be so with each engine.
+each_engine = pytest.mark.parametrize('engine', sorted(ENGINES))
+
+
+def inflate(engine, *parts):
+    inflater = Inflater(engine)
     plain = b''.join(piece for part in parts for piece in inflater.feed(part))
     inflater.finish()
     return plain
-
-
-def deflate(*parts):
-    deflater = Deflater()
-    return b''.join(map(deflater.feed, parts)) + deflater.finish()
 
 
 def bytes_of(content):
@@ -39,64 +42,72 @@ def bytes_of(content):
 
 @pytest.mark.parametrize('level', [0, 1, 6, 9])
 @pytest.mark.parametrize('content', [b'', b'x', CONTENT])
-def test_a_stream_is_inflated_at_once_and_byte_by_byte(content, level):
+@each_engine
+def test_a_stream_is_inflated_at_once_and_byte_by_byte(engine, content, level):
     stream = gzip.compress(content, level)
 
-    assert inflate(stream) == content
-    assert inflate(*bytes_of(stream)) == content
+    assert inflate(engine, stream) == content
+    assert inflate(engine, *bytes_of(stream)) == content
 
 
-def test_optional_fields_of_the_header_are_passed_over():
+@each_engine
+def test_optional_fields_of_the_header_are_passed_over(engine):
     file = io.BytesIO()
     with gzip.GzipFile('the name of a file.txt', 'wb', fileobj=file, mtime=5) as stream:
         stream.write(CONTENT)
 
-    assert inflate(file.getvalue()) == CONTENT
+    assert inflate(engine, file.getvalue()) == CONTENT
 
 
+@each_engine
 @SAME
 @given(st.lists(st.binary(max_size=50), max_size=4), st.integers(1, 40))
-def test_members_are_joined_wherever_the_stream_is_cut(contents, width):
+def test_members_are_joined_wherever_the_stream_is_cut(engine, contents, width):
     stream = b''.join(map(gzip.compress, [*contents, b'last']))
     parts = [stream[start : start + width] for start in range(0, len(stream), width)]
 
-    assert inflate(*parts) == b''.join([*contents, b'last'])
+    assert inflate(engine, *parts) == b''.join([*contents, b'last'])
 
 
-def test_nothing_is_not_a_stream():
+@each_engine
+def test_nothing_is_not_a_stream(engine):
     for parts in ([], [b''], [b'', b'']):
         with pytest.raises(NotGzip, match='empty'):
-            inflate(*parts)
+            inflate(engine, *parts)
 
 
-def test_a_stream_that_is_cut_anywhere_is_refused():
+@each_engine
+def test_a_stream_that_is_cut_anywhere_is_refused(engine):
     for length in range(1, len(STREAM)):
         with pytest.raises(NotGzip, match='truncated'):
-            inflate(STREAM[:length])
+            inflate(engine, STREAM[:length])
 
 
-def test_a_second_member_that_is_cut_anywhere_is_refused():
+@each_engine
+def test_a_second_member_that_is_cut_anywhere_is_refused(engine):
     second = gzip.compress(b'second')
     for length in range(1, len(second)):
         with pytest.raises(NotGzip, match='truncated'):
-            inflate(STREAM + second[:length])
+            inflate(engine, STREAM + second[:length])
 
 
 @pytest.mark.parametrize('place', range(-8, 0))
-def test_a_trailer_that_is_wrong_is_refused(place):
+@each_engine
+def test_a_trailer_that_is_wrong_is_refused(engine, place):
     wrong = bytearray(STREAM)
     wrong[place] ^= 1
 
     with pytest.raises(NotGzip, match='not valid gzip'):
-        inflate(bytes(wrong))
+        inflate(engine, bytes(wrong))
 
 
-def test_a_byte_that_is_wrong_is_refused_or_makes_no_difference():
+@each_engine
+def test_a_byte_that_is_wrong_is_refused_or_makes_no_difference(engine):
     for place in range(len(STREAM)):
         wrong = bytearray(STREAM)
         wrong[place] ^= 0xFF
         try:
-            plain = inflate(bytes(wrong))
+            plain = inflate(engine, bytes(wrong))
         except NotGzip:
             continue
         assert plain == CONTENT
@@ -104,29 +115,40 @@ def test_a_byte_that_is_wrong_is_refused_or_makes_no_difference():
 
 @pytest.mark.parametrize('behind', [b'\0', b'\0' * 512, b'x', b'garbage', b'\x1f\x8b', STREAM[:20]])
 @pytest.mark.parametrize('apart', [False, True])
-def test_what_is_behind_the_stream_and_no_stream_is_refused(behind, apart):
+@each_engine
+def test_what_is_behind_the_stream_and_no_stream_is_refused(engine, behind, apart):
     with pytest.raises(NotGzip):
-        inflate(STREAM, behind) if apart else inflate(STREAM + behind)
+        inflate(engine, STREAM, behind) if apart else inflate(engine, STREAM + behind)
+
+
+@pytest.mark.parametrize('behind', [b'\0', b'x', b'\x1fx', b'garbage'])
+@each_engine
+def test_what_is_behind_the_stream_is_told_as_such(engine, behind):
+    with pytest.raises(NotGzip, match='behind its end'):
+        inflate(engine, STREAM + behind)
 
 
 @pytest.mark.parametrize(
     'content',
     [b'plain text, and not a little of it', zlib.compress(CONTENT), b'PK\3\4' * 9, bytes(99)],
 )
-def test_what_is_no_gzip_is_refused_at_its_beginning(content):
+@each_engine
+def test_what_is_no_gzip_is_refused_at_its_beginning(engine, content):
     with pytest.raises(NotGzip, match='not valid gzip'):
-        list(Inflater().feed(content))
+        list(Inflater(engine).feed(content))
 
 
-def test_raw_and_other_methods_are_refused():
+@each_engine
+def test_raw_and_other_methods_are_refused(engine):
     with pytest.raises(NotGzip):
-        inflate(zlib.compress(CONTENT)[2:-4])
+        inflate(engine, zlib.compress(CONTENT)[2:-4])
     with pytest.raises(NotGzip):
-        inflate(STREAM[:2] + b'\7' + STREAM[3:])
+        inflate(engine, STREAM[:2] + b'\7' + STREAM[3:])
 
 
-def test_what_was_refused_stays_refused():
-    inflater = Inflater()
+@each_engine
+def test_what_was_refused_stays_refused(engine):
+    inflater = Inflater(engine)
     with pytest.raises(NotGzip):
         list(inflater.feed(STREAM + b'garbage'))
 
@@ -138,12 +160,12 @@ def test_a_refusal_is_a_value_error():
     assert issubclass(NotGzip, ValueError)
 
 
-def test_a_bomb_needs_little_memory():
-    deflater = Deflater()
-    bomb = b''.join(deflater.feed(bytes(1 << 20)) for _ in range(128)) + deflater.finish()
+@each_engine
+def test_a_bomb_needs_little_memory(engine):
+    bomb = gzip.compress(bytes(128 << 20))
     assert len(bomb) < 1 << 18
     tracemalloc.start()
-    inflater = Inflater()
+    inflater = Inflater(engine)
     size = largest = 0
     for piece in inflater.feed(bomb):
         size += len(piece)
@@ -157,38 +179,127 @@ def test_a_bomb_needs_little_memory():
     assert peak < 8 * PIECE
 
 
-def test_many_small_members_are_inflated_quickly_and_whole():
-    assert inflate(gzip.compress(b'.') * 10_000) == b'.' * 10_000
+@each_engine
+def test_many_small_members_are_inflated_quickly_and_whole(engine):
+    assert inflate(engine, gzip.compress(b'.') * 10_000) == b'.' * 10_000
 
 
 @pytest.mark.parametrize('size', [PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
-def test_pieces_join_to_the_content_whatever_its_size(size):
+@each_engine
+def test_pieces_join_to_the_content_whatever_its_size(engine, size):
     content = random.Random(size).randbytes(size)
 
-    assert inflate(gzip.compress(content, 1)) == content
-    assert inflate(gzip.compress(bytes(size))) == bytes(size)
+    assert inflate(engine, gzip.compress(content, 1)) == content
+    assert inflate(engine, gzip.compress(bytes(size))) == bytes(size)
 
 
-# Deflating
+# Engines
 
 
-@SAME
-@given(st.lists(st.binary(max_size=100), max_size=5))
-def test_what_was_deflated_inflates_for_everybody(parts):
-    stream = deflate(*parts)
-
-    assert gzip.decompress(stream) == b''.join(parts)
-    assert inflate(stream) == b''.join(parts)
+def test_every_engine_is_installed_where_the_tests_run():
+    assert sorted(ENGINES) == ['isal.isal_zlib', 'zlib', 'zlib_ng.zlib_ng']
 
 
-def test_deflating_makes_one_member_that_is_smaller():
-    stream = deflate(bytes(100_000))
+def outcome(engine, parts):
+    """Returns what a stream inflates to, ``None`` if it is refused."""
+    try:
+        return inflate(engine, *parts)
+    except NotGzip:
+        return None
 
-    assert len(stream) < 1000
-    member = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    assert member.decompress(stream) == bytes(100_000)
-    assert member.eof
-    assert not member.unused_data
+
+changes = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=3)
+headers = st.sampled_from([0, 1, 2, 4, 8, 16, 30, 64, 255])
+
+
+@settings(SAME, max_examples=300)
+@given(
+    st.lists(st.tuples(st.binary(max_size=300), headers, st.integers(0, 9)), max_size=3),
+    changes,
+    st.integers(0, 3000),
+    st.sampled_from([b'', b'\0', b'\x1f\x8b', b'behind']),
+    st.integers(1, 3000),
+)
+def test_the_engines_agree_on_streams_that_are_damaged(members, changes, cut, behind, width):
+    stream = bytearray()
+    for content, flags, level in members:
+        stream += member(content * 3, flags, level)
+    for place, byte in changes:
+        if stream:
+            stream[place % len(stream)] = byte
+    damaged = bytes(stream[: len(stream) - cut % 40 if cut % 3 == 0 else None]) + behind
+    parts = [damaged[start : start + width] for start in range(0, len(damaged), width)]
+
+    outcomes = [outcome(engine, parts) for engine in sorted(ENGINES)]
+
+    assert outcomes[1:] == outcomes[:-1]
+
+
+def member(content, flags, level):
+    """Returns a gzip member with the fields in its header that the flags say."""
+    header = bytearray([0x1F, 0x8B, 8, flags, *bytes(5), 255])
+    if flags & 4:
+        header += b'\5\0extra'
+    if flags & 8:
+        header += b'name\0'
+    if flags & 16:
+        header += b'comment\0'
+    if flags & 2:
+        header += (zlib.crc32(header) & 0xFFFF).to_bytes(2, 'little')
+    body = zlib.compress(content, level)[2:-4]
+    return header + body + struct.pack('<II', zlib.crc32(content), len(content))
+
+
+#: An empty file in codes that are not complete, which ISA-L alone takes.
+ODD = bytes.fromhex('1f8b08000000000000ff e5d421010000000220ffaf7680c90e2308 0000000000000000')
+
+
+def test_what_one_engine_alone_takes_is_not_let_in():
+    inflater = LenientInflater()
+
+    assert list(inflater.feed(ODD)) == []
+    inflater.finish()
+    with pytest.raises(NotGzip):
+        list(Inflater().feed(ODD))
+    with pytest.raises(NotGzip):
+        list(inflated(io.BytesIO(ODD)))
+
+
+@each_engine
+@pytest.mark.parametrize('more', [-1, 0, 1])
+def test_a_member_that_ends_where_a_piece_is_full_is_at_its_end(engine, more):
+    content = bytes(PIECE + more)
+    stream = gzip.compress(content)
+
+    for split in range(len(stream) - 20, len(stream)):
+        assert inflate(engine, stream[:split], stream[split:]) == content
+        assert inflate(engine, stream[:split], stream[split:] + stream) == content * 2
+
+
+@pytest.mark.parametrize('missing', [(), ('isal',), ('zlib_ng',), ('isal', 'zlib_ng')])
+def test_what_is_not_installed_is_done_without(missing):
+    code = """if True:
+        import sys
+        for name in sys.argv[1:]:
+            sys.modules[name] = None
+        from filetracker import gz
+        for kind in gz.Inflater, gz.LenientInflater:
+            for compression in gz.COMPRESSIONS:
+                deflater, inflater = gz.Deflater(compression), kind()
+                stream = deflater.feed(b'text' * 100) + deflater.finish()
+                assert b''.join(inflater.feed(stream)) == b'text' * 100
+                inflater.finish()
+        print(len(gz.ENGINES))
+    """
+    shown = subprocess.run(
+        [sys.executable, '-c', code, *missing],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert shown.stdout == '%d\n' % (3 - len(missing))
 
 
 # Files

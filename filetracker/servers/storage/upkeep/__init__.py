@@ -1,0 +1,1 @@
+"""What is done with a store apart from serving it: repair, verification, copies."""

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
 from typing import IO, Any
 
+from filetracker.client import making
+from filetracker.client.alone import Alone
 from filetracker.client.cache import Cache
-from filetracker.client.data_store import DataStore
-from filetracker.client.disk import copy, disk_errors, is_special, target
-from filetracker.client.local_data_store import LocalDataStore
-from filetracker.client.lock_manager import FcntlLockManager, LockManager, NoOpLockManager
+from filetracker.client.data_store import DataStore, FileStat
+from filetracker.client.disk import disk_errors, is_special
+from filetracker.client.fetching import get_through, may_be_cached, stream_through
+from filetracker.client.lock_manager import LockManager
+from filetracker.client.many import NamedProgress, Outcome, transfer_all
 from filetracker.client.names import Name, parse_name
+from filetracker.client.progress import Progress
 from filetracker.client.putting import put_both, put_remotely
-from filetracker.client.remote_data_store import RemoteDataStore
-from filetracker.errors import NameConflict
+from filetracker.errors import NotFound
 
 
 class Client:
     """Puts files and gets them.
 
-    Usually made without arguments; two variables of the environment then tell where files are:
+    Usually made without arguments; two variables then tell where files are:
 
     ``FILETRACKER_URL``
         The URL of the server. Without one the client is on its own and keeps files, as an archive
@@ -35,6 +38,13 @@ class Client:
     ``remote_url`` and ``cache_dir`` say the same as arguments. ``local_store``, ``remote_store``
     and ``lock_manager`` may be made by hand and given; ``None`` means that there is none.
     ``locks_dir`` is a place for lock files other than ``<cache_dir>/locks``.
+
+    ``timeout`` is how many seconds a server may be silent; a pair of numbers also says how many a
+    connection may take before that. Without it there is ``FILETRACKER_TIMEOUT``, or 60 and 5.
+    ``cache_size`` is how large a cache may become, in bytes or as ``'1G512M'``: what was not used
+    for longest makes room. Without it there is ``FILETRACKER_CACHE_SIZE``, or no limit.
+    ``compression`` is ``speed``, ``balance`` or ``size``, like ``FILETRACKER_COMPRESSION``. ``ca``
+    is a file in PEM with the authorities to trust, like ``FILETRACKER_CA``.
 
     A client may be shared by threads and used after a fork; making one sends nothing. Each error
     is a :class:`~filetracker.errors.FiletrackerError`.
@@ -54,24 +64,24 @@ class Client:
         cache_dir: str | None = None,
         remote_url: str | None = None,
         locks_dir: str | None = None,
+        timeout: float | tuple[float, float] | None = None,
+        cache_size: int | str | None = None,
+        compression: str | None = None,
+        ca: str | None = None,
     ) -> None:
-        if remote_url is None:
-            remote_url = os.environ.get('FILETRACKER_URL')
-        if _is_auto(remote_store):
-            remote_store = RemoteDataStore(remote_url) if remote_url else None
-        if locks_dir is None and cache_dir:
-            locks_dir = os.path.join(cache_dir, 'locks')
-        if _is_auto(local_store):
-            if cache_dir is None:
-                cache_dir = os.environ.get('FILETRACKER_DIR', self.DEFAULT_CACHE_DIR)
-            local_store = LocalDataStore(cache_dir) if cache_dir else None
+        seconds = making.patience(timeout)
+        if making.is_auto(remote_store):
+            remote_store = making.remote_store_of(remote_url, seconds, compression, ca)
+        if making.is_auto(local_store):
+            local_store = making.local_store_of(cache_dir, self.DEFAULT_CACHE_DIR)
         if local_store is None and remote_store is None:
             raise ValueError('there is neither a local nor a remote store')
-        if _is_auto(lock_manager):
-            lock_manager = _lock_manager(local_store, locks_dir)
-        self.local_store: DataStore | None = local_store
+        if making.is_auto(lock_manager):
+            lock_manager = making.lock_manager_of(local_store, cache_dir, locks_dir, seconds[1])
+        self.local_store: Any = local_store
         self.remote_store: DataStore | None = remote_store
         self.lock_manager: LockManager = lock_manager
+        self._bound = making.bound_of(local_store, remote_store, lock_manager, cache_size)
 
     def get_file(
         self,
@@ -79,6 +89,7 @@ class Client:
         save_to: str | os.PathLike[str],
         add_to_cache: bool = True,
         force_refresh: bool = False,
+        progress: Progress | None = None,
     ) -> str:
         """Saves the content of a file as ``save_to``, and returns the versioned name.
 
@@ -88,24 +99,33 @@ class Client:
         """
         parsed = parse_name(name)
         if self.remote_store is None:
-            with self._shared(parsed) as store:
-                return store.get_file(str(parsed), save_to)
+            return self._alone.get_file(str(parsed), save_to, progress)
         cache = self._cache
-        if cache and self._may_be_cached(parsed, force_refresh) and cache.save(parsed, save_to):
+        may_hit = may_be_cached(parsed, force_refresh)
+        if cache and may_hit and cache.save(parsed, save_to, progress):
             return str(parsed)
         if cache is None or not add_to_cache or is_special(save_to):
-            return self.remote_store.get_file(str(parsed), save_to)
-        with cache.writing(parsed) as is_locked:
-            # Whoever had the lock may just have brought it.
-            if self._may_be_cached(parsed, force_refresh) and cache.save(parsed, save_to):
-                return str(parsed)
-            stream, versioned = self.remote_store.get_stream(str(parsed))
-            with contextlib.closing(stream), target(save_to) as file:
-                copy(stream, file, save_to)
-                if is_locked:
-                    file.seek(0)
-                    cache.keep_stream(versioned, file)
-        return versioned
+            return self.remote_store.get_file(str(parsed), save_to, progress)
+        return get_through(self.remote_store, cache, parsed, save_to, force_refresh, progress)
+
+    def get_files(
+        self,
+        files: Iterable[tuple[str, str | os.PathLike[str]]],
+        add_to_cache: bool = True,
+        force_refresh: bool = False,
+        parallel: int = 8,
+        progress: NamedProgress | None = None,
+    ) -> list[Outcome]:
+        """Saves many files, ``parallel`` at a time, each as :meth:`get_file` does.
+
+        ``files`` are pairs of a name and where to save it. Returns an
+        :class:`~filetracker.client.many.Outcome` for each, in their order: a file that fails keeps
+        no other from being saved. ``progress(name, done, total)`` is told of each piece.
+        """
+        get = functools.partial(
+            self.get_file, add_to_cache=add_to_cache, force_refresh=force_refresh
+        )
+        return transfer_all(get, files, parallel, progress)
 
     def get_stream(
         self, name: str, force_refresh: bool = False, serve_from_cache: bool = False
@@ -118,16 +138,31 @@ class Client:
         """
         parsed = parse_name(name)
         if self.remote_store is None:
-            with self._shared(parsed) as store:
-                return store.get_stream(str(parsed))
+            return self._alone.get_stream(str(parsed))
         cache = self._cache
-        if cache and self._may_be_cached(parsed, force_refresh):
+        if cache and may_be_cached(parsed, force_refresh):
             stream = cache.open(parsed)
             if stream is not None:
                 return stream, str(parsed)
         if cache and serve_from_cache:
-            return self._stream_through(cache, parsed, force_refresh)
+            return stream_through(self.remote_store, cache, parsed, force_refresh)
         return self.remote_store.get_stream(str(parsed))
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file; with a version in the name, in that very version.
+
+        With a version it may be one in the cache. Any error but "missing" is raised.
+        """
+        parsed = parse_name(name)
+        return self._is_kept(parsed) or self._source.exists(str(parsed))
+
+    def stat(self, name: str) -> FileStat:
+        """Returns the versioned name, the version, the size and the digest of a file."""
+        parsed = parse_name(name)
+        if self._is_kept(parsed):
+            with contextlib.suppress(NotFound):
+                return self.local_store.stat(str(parsed))
+        return self._source.stat(str(parsed))
 
     def file_version(self, name: str) -> int:
         """Returns the newest version of a file; one in the name is ignored."""
@@ -136,7 +171,7 @@ class Client:
     def file_size(self, name: str, force_refresh: bool = False) -> int:
         """Returns how many bytes a file has."""
         parsed = parse_name(name)
-        if self.remote_store and self._cache and self._may_be_cached(parsed, force_refresh):
+        if self.remote_store and self._cache and may_be_cached(parsed, force_refresh):
             size = self._cache.size(parsed)
             if size is not None:
                 return size
@@ -149,6 +184,7 @@ class Client:
         to_local_store: bool = True,
         to_remote_store: bool = True,
         compress_hint: bool = True,
+        progress: Progress | None = None,
     ) -> str:
         """Stores a file, and returns the versioned name that there is now.
 
@@ -165,15 +201,37 @@ class Client:
         parsed = parse_name(name)
         cache = self._cache
         if self.remote_store is None or (cache and not to_remote_store):
-            with self._exclusive(parsed) as store:
-                return store.add_file(str(parsed), filename)
+            return self._alone.add_file(str(parsed), filename, progress)
         if cache is None or not to_local_store:
-            versioned, is_ours = put_remotely(self.remote_store, parsed, filename, compress_hint)
+            versioned, is_ours = put_remotely(
+                self.remote_store, parsed, filename, compress_hint, progress
+            )
             if cache and is_ours:
                 cache.forget(versioned)
             return versioned
         with disk_errors(os.fspath(filename)), open(filename, 'rb') as source:
-            return put_both(self.remote_store, cache, parsed, source, compress_hint)
+            return put_both(self.remote_store, cache, parsed, source, compress_hint, progress)
+
+    def put_files(
+        self,
+        files: Iterable[tuple[str, str | os.PathLike[str]]],
+        to_local_store: bool = True,
+        to_remote_store: bool = True,
+        compress_hint: bool = True,
+        parallel: int = 8,
+        progress: NamedProgress | None = None,
+    ) -> list[Outcome]:
+        """Stores many files, ``parallel`` at a time, each as :meth:`put_file` does.
+
+        ``files`` are pairs of a name and the file to store. Otherwise as :meth:`get_files`.
+        """
+        put = functools.partial(
+            self.put_file,
+            to_local_store=to_local_store,
+            to_remote_store=to_remote_store,
+            compress_hint=compress_hint,
+        )
+        return transfer_all(put, files, parallel, progress)
 
     def delete_file(self, name: str) -> None:
         """Removes a file; with a version in the name, unless the file is newer.
@@ -184,8 +242,7 @@ class Client:
         parsed = parse_name(name)
         cache = self._cache
         if self.remote_store is None:
-            with self._exclusive(parsed) as store:
-                store.delete_file(str(parsed))
+            self._alone.delete_file(str(parsed))
         elif cache is None:
             self.remote_store.delete_file(str(parsed))
         else:
@@ -194,6 +251,16 @@ class Client:
                     self.remote_store.delete_file(str(parsed))
                 finally:
                     cache.delete(str(parsed))
+
+    def list_files(self, prefix: str = '/', remote: bool = True) -> list[str]:
+        """Returns the names of all files below the directory ``prefix``, at any depth, sorted.
+
+        They are whole and have no version. They are those of the server; with ``remote=False``,
+        and without a server, those of the local store. No such directory is a
+        :class:`~filetracker.errors.NotFound`; ``/`` is always there.
+        """
+        store = self._source if remote or self.local_store is None else self.local_store
+        return store.list_names(prefix)
 
     def list_local_files(self) -> list[DataStore.FileInfoEntry]:
         """Returns an entry for each file in the cache, or in the store without a server."""
@@ -210,10 +277,8 @@ class Client:
         ``version_cutoff_timestamp`` leaves out what is newer. With ``absolute_paths`` the names
         are whole, but without the leading slash.
         """
-        if self.remote_store is None:
-            return []
         store: Any = self.remote_store
-        return store.list_files(version_cutoff_timestamp, subpath, absolute_paths)
+        return store.list_files(version_cutoff_timestamp, subpath, absolute_paths) if store else []
 
     @property
     def _source(self) -> Any:
@@ -222,62 +287,14 @@ class Client:
 
     @property
     def _cache(self) -> Cache | None:
-        return None if self.local_store is None else Cache(self.local_store, self.lock_manager)
+        store = self.local_store
+        return None if store is None else Cache(store, self.lock_manager, self._bound)
 
-    @staticmethod
-    def _may_be_cached(name: Name, force_refresh: bool) -> bool:
-        return name.version is not None and not force_refresh
+    @property
+    def _alone(self) -> Alone:
+        return Alone(self.local_store, self.lock_manager, self._bound)
 
-    def _shared(self, name: Name) -> AbstractContextManager[Any]:
-        """Yields the local store, with the lock on a name shared."""
-        return self._locked(name, lambda lock: lock.lock_shared())
-
-    def _exclusive(self, name: Name) -> AbstractContextManager[Any]:
-        """Yields the local store, with the lock on a name alone."""
-        return self._locked(name, lambda lock: lock.lock_exclusive())
-
-    @contextlib.contextmanager
-    def _locked(self, name: Name, take: Callable[[LockManager.Lock], None]) -> Iterator[Any]:
-        store: Any = self.local_store
-        try:
-            lock = self.lock_manager.lock_for(name.bare)
-        except NameConflict:
-            # There is no such file, nor can there be: the store says that in its own words.
-            yield store
-            return
-        try:
-            take(lock)
-            yield store
-        finally:
-            lock.close(delete=not store.exists(name.bare))
-
-    def _stream_through(
-        self, cache: Cache, name: Name, force_refresh: bool
-    ) -> tuple[IO[bytes], str]:
-        remote: Any = self.remote_store
-        wanted = name
-        if name.version is None and not force_refresh:
-            wanted = Name(name.stored, remote.file_version(name.bare))
-        with cache.writing(name) as is_locked:
-            kept = cache.open(wanted) if self._may_be_cached(wanted, force_refresh) else None
-            if kept:
-                return kept, str(wanted)
-            stream, versioned = remote.get_stream(str(name))
-            if not is_locked:
-                return stream, versioned
-            with contextlib.closing(stream):
-                cache.keep_stream(versioned, stream)
-            kept = cache.open(parse_name(versioned))
-        # Without room in the cache, or with a newer version there, it comes as it would without.
-        return (kept, versioned) if kept else remote.get_stream(str(name))
-
-
-def _is_auto(argument: Any) -> bool:
-    return isinstance(argument, str) and argument == 'auto'
-
-
-def _lock_manager(local_store: DataStore | None, locks_dir: str | None) -> LockManager:
-    if isinstance(local_store, LocalDataStore):
-        beside = os.path.join(os.path.dirname(local_store.dir), 'locks')
-        return FcntlLockManager(locks_dir or beside)
-    return NoOpLockManager()
+    def _is_kept(self, name: Name) -> bool:
+        """Whether there is a cache, with a valid entry for that name and version."""
+        cache = self._cache if self.remote_store else None
+        return cache is not None and name.version is not None and cache.size(name) is not None

@@ -5,11 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterator
-from typing import IO, NamedTuple, TypeVar
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
 
+from filetracker.client.retrying import Tries, insist
 from filetracker.client.transport import Answer
-from filetracker.errors import BadAnswer, FiletrackerError, InvalidName
-from filetracker.gz import PIECE, Inflater, NotGzip
+from filetracker.errors import (
+    AnswerCutOff,
+    BadAnswer,
+    ConnectionFailed,
+    FiletrackerError,
+    InvalidName,
+    ServerError,
+)
+from filetracker.gz import PIECE, LenientInflater, NotGzip
 from filetracker.protocol import DIGEST_HEADER, SIZE_HEADER, parse_date, parse_digest, parse_size
 
 _GZIP = ('gzip', 'x-gzip')
@@ -61,25 +70,53 @@ def _parsed(answer: Answer, header: str, parse: Callable[[str], T]) -> T | None:
         raise BadAnswer(answer.url, message) from None
 
 
-def opened(answer: Answer, said: Announced) -> IO[bytes]:
-    """Returns the file that an answer carries, as a binary stream of plain bytes.
+#: Asks for a file, once.
+Ask = Callable[[], tuple[Answer, Announced]]
+
+
+def download(ask: Ask, tries: Callable[[], Tries]) -> Download:
+    """Opens a file on the server; ``tries()`` says how often ``ask()`` may be repeated."""
+    answer, said = insist(lambda _: ask(), tries())
+    return Download(_Resuming(answer, said, ask, tries), said)
+
+
+class Download(io.BufferedReader):
+    """A file from the server, as a binary stream of plain bytes.
 
     The last of them come when everything was checked. Reading raises
     :class:`~filetracker.errors.BadAnswer` if something does not agree, and
-    :class:`~filetracker.errors.ConnectionFailed`. Closing the stream closes the answer.
+    :class:`~filetracker.errors.ConnectionFailed`. When the connection breaks, the file is asked
+    for again, and goes on where it was if it is the same to there.
+
+    ``version`` is that of the file; ``size`` is how many bytes it has, ``None`` if nothing tells.
     """
-    if not (said.is_gzipped or said.size is not None or said.digest or answer.is_delimited):
-        raise BadAnswer(answer.url, 'nothing tells where %s ends' % answer.url)
-    return io.BufferedReader(_Download(answer, said), PIECE)
+
+    def __init__(self, raw: io.RawIOBase, said: Announced) -> None:
+        super().__init__(raw, PIECE)
+        self.version = said.version
+        self.size = said.size
 
 
-class _Download(io.RawIOBase):
-    def __init__(self, answer: Answer, said: Announced) -> None:
+class _Resuming(io.RawIOBase):
+    def __init__(
+        self,
+        answer: Answer,
+        said: Announced,
+        ask: Ask,
+        tries: Callable[[], Tries],
+    ) -> None:
         super().__init__()
         self._answer = answer
-        self._pieces = _checked(answer, said)
+        self._version = said.version
+        self._ask = ask
+        self._tries = tries
+        self._left = tries()
+        # Of what was given.
+        self._digest = hashlib.sha256()
+        self._pieces = _checked(answer, said, self._digest)
         self._rest = memoryview(b'')
         self._failure: FiletrackerError | None = None
+        self._given = 0
 
     def readable(self) -> bool:
         return True
@@ -109,31 +146,70 @@ class _Download(io.RawIOBase):
             # What failed once must not look like an end to who reads on.
             raise self._failure
         try:
-            return next(self._pieces, b'')
+            piece = self._insist()
         except FiletrackerError as error:
             self._failure = error
             raise
+        self._given += len(piece)
+        # Each piece is worth as many tries as the first.
+        self._left = self._tries()
+        return piece
+
+    def _insist(self) -> bytes:
+        try:
+            return next(self._pieces, b'')
+        except (ConnectionFailed, AnswerCutOff) as error:
+            failure: FiletrackerError = error
+        while True:
+            self._left.pause(failure)
+            try:
+                self._resume()
+                return next(self._pieces, b'')
+            except (ConnectionFailed, AnswerCutOff, ServerError) as error:
+                failure = error
+
+    def _resume(self) -> None:
+        """Asks again, and passes over what was given already."""
+        self._answer.close()
+        self._answer, said = self._ask()
+        anew = hashlib.sha256()
+        self._pieces = _checked(self._answer, said, anew)
+        left = self._given
+        digest = hashlib.sha256()
+        while left and (piece := next(self._pieces, b'')):
+            digest.update(piece[:left])
+            if len(piece) > left:
+                self._pieces = chain((piece[left:],), self._pieces)
+            left -= min(left, len(piece))
+        if said.version != self._version or digest.digest() != self._digest.digest():
+            url = self._answer.url
+            raise BadAnswer(url, 'the connection broke, and the file has changed since: %s' % url)
+        self._digest = anew
 
 
-def _checked(answer: Answer, said: Announced) -> Iterator[bytes]:
-    """Yields the plain bytes; holds the last piece back until all is checked."""
-    digest = hashlib.sha256()
+def _checked(answer: Answer, said: Announced, digest: Any) -> Iterator[bytes]:
+    """Yields the plain bytes; holds the last piece back until all is checked.
+
+    ``digest`` is updated with each piece that is yielded.
+    """
+    if not (said.is_gzipped or said.size is not None or said.digest or answer.is_delimited):
+        raise BadAnswer(answer.url, 'nothing tells where %s ends' % answer.url)
     size = 0
     held = b''
     try:
         for piece in _plain(answer, said):
-            if said.digest:
-                digest.update(piece)
             size += len(piece)
             if said.size is not None and size > said.size:
                 break
             if held:
+                digest.update(held)
                 yield held
             held = piece
     except NotGzip as error:
         raise BadAnswer(answer.url, '%s: %s' % (error, answer.url)) from None
     if said.size is not None and size != said.size:
         raise BadAnswer(answer.url, 'not the size that was announced: %s' % answer.url)
+    digest.update(held)
     if said.digest and digest.hexdigest() != said.digest:
         raise BadAnswer(answer.url, 'not the digest that was announced: %s' % answer.url)
     if held:
@@ -144,7 +220,8 @@ def _plain(answer: Answer, said: Announced) -> Iterator[bytes]:
     if not said.is_gzipped:
         yield from answer.pieces()
         return
-    inflater = Inflater()
+    # The server let it in, and checksum, size and digest are looked at here.
+    inflater = LenientInflater()
     for piece in answer.pieces():
         yield from inflater.feed(piece)
     inflater.finish()

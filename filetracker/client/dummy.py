@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
 import time
 from typing import IO
 
 from filetracker.client.client import Client
-from filetracker.client.data_store import DataStore
+from filetracker.client.data_store import DataStore, FileStat
 from filetracker.client.lock_manager import NoOpLockManager
-from filetracker.client.names import Name, check_same_version, parse_name
+from filetracker.client.names import Name, below, check_same_version, parse_name
 from filetracker.errors import NotFound
 
 
@@ -51,6 +52,12 @@ class DummyDataStore(DataStore):
         _, content = self._get(parse_name(name))
         return len(content)
 
+    def stat(self, name: str) -> FileStat:
+        parsed = parse_name(name)
+        version, content = self._get(parsed)
+        digest = hashlib.sha256(content).hexdigest()
+        return FileStat(parsed.at(version), version, len(content), digest)
+
     def get_stream(self, name: str) -> tuple[IO[bytes], str]:
         parsed = parse_name(name)
         version, content = self._get(parsed)
@@ -75,6 +82,10 @@ class DummyDataStore(DataStore):
             self.FileInfoEntry(Name(stored).at(version), float(version), len(content))
             for stored, (version, content) in files
         ]
+
+    def list_names(self, directory: str = '/') -> list[str]:
+        with self._lock:
+            return below(directory, ['/' + stored for stored in self._files])
 
     def _get(self, name: Name) -> tuple[int, bytes]:
         with self._lock:

@@ -5,19 +5,31 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shutil
 import stat
 import time
 from collections.abc import Iterator
 from typing import IO
 
-from filetracker.client.data_store import DataStore, Staged
-from filetracker.client.disk import copy, disk_errors
-from filetracker.client.names import Name, check_same_version, parse_name
-from filetracker.durable import aside
+from filetracker.client.data_store import DataStore, FileStat, Staged
+from filetracker.client.disk import copy, disk_errors, sweep
+from filetracker.client.named_file import NamedFile
+from filetracker.client.names import (
+    Name,
+    below,
+    check_same_version,
+    parse_name,
+    version_of,
+)
+from filetracker.client.progress import Progress
+from filetracker.durable import Aside, aside, path_of, publish
 from filetracker.errors import InvalidName, NameConflict, NotFound
-from filetracker.utils import check_name, mkdir, rmdirs
+from filetracker.utils import check_name, file_digest, mkdir, rmdirs, split_name
 
 SECOND = 10**9
+
+#: Where a file has an attribute of that name, it is how many bytes it has, in decimal.
+SIZE_ATTRIBUTE = 'user.filetracker.size'
 
 #: How often a directory may vanish under us before that is an error.
 _PATIENCE = 1000
@@ -32,9 +44,13 @@ class LocalDataStore(DataStore):
     nanosecond. So a file with another fraction of a second was put there, or changed, by somebody
     else.
 
-    Contents are copied in and out. A hard link would be one file under two names, and would be
-    truthful only where nobody writes to either of them: callers write to what they get, and
-    change or reuse what they put.
+    A file that a caller has, before it was put or after it was got, is never the same file as the
+    one here: whoever writes to it, changes its mode or sets its time would do that to what all
+    others read, and no time could be relied on to tell, as programs set it back and as writes
+    through memory set it late. So contents are copied in and out, or share their blocks where the
+    file system can do that. What is a hard link is what nobody but the store has: the way of a
+    file from where it is written to its name, and the ``name`` of a stream, under which the
+    content of just that version can be found until the stream is closed.
 
     Several processes may use a directory. To hold a name still over more than one call, take its
     lock (:mod:`filetracker.client.lock_manager`).
@@ -43,6 +59,7 @@ class LocalDataStore(DataStore):
     def __init__(self, dir: str | os.PathLike[str]) -> None:
         self.dir = os.path.join(dir, 'files')
         self._incoming = os.path.join(dir, 'incoming')
+        self._is_swept = False
         with disk_errors(self.dir):
             mkdir(self.dir)
 
@@ -50,13 +67,27 @@ class LocalDataStore(DataStore):
         with self.staged(file) as staged:
             return staged.add(name)
 
+    def add_file(
+        self,
+        name: str,
+        filename: str | os.PathLike[str],
+        compress_hint: bool = True,
+        progress: Progress | None = None,
+    ) -> str:
+        with disk_errors(os.fspath(filename)), open(filename, 'rb') as file:
+            with self.staged(file, progress) as staged:
+                return staged.add(name)
+
     @contextlib.contextmanager
-    def staged(self, file: IO[bytes]) -> Iterator[Staged]:
+    def staged(self, file: IO[bytes], progress: Progress | None = None) -> Iterator[Staged]:
         with disk_errors(self._incoming):
             mkdir(self._incoming)
+            if not self._is_swept:
+                self._is_swept = True
+                sweep(self._incoming)
             with aside(self._incoming) as own:
-                copy(file, own, own.name)
-                yield Staged(own.name, functools.partial(self._add, own))
+                copy(file, own, self._incoming, progress)
+                yield Staged(path_of(own), functools.partial(self._add, own))
 
     def exists(self, name: str) -> bool:
         try:
@@ -72,11 +103,17 @@ class LocalDataStore(DataStore):
     def file_size(self, name: str) -> int:
         return self._stat(parse_name(name)).st_size
 
+    def stat(self, name: str) -> FileStat:
+        stream, versioned = self.get_stream(name)
+        with stream, disk_errors(self._path(parse_name(name))):
+            digest = file_digest(stream)
+            return FileStat(versioned, version_of(versioned), stream.tell(), digest)
+
     def get_stream(self, name: str) -> tuple[IO[bytes], str]:
         parsed = parse_name(name)
         self._stat(parsed)
         with self._absent_is_not_found(parsed):
-            file = open(self._path(parsed), 'rb')
+            file = NamedFile(self._path(parsed))
         try:
             # Another file may have come to that path since.
             version = _version(os.fstat(file.fileno()))
@@ -85,6 +122,18 @@ class LocalDataStore(DataStore):
             file.close()
             raise
         return file, parsed.at(version)
+
+    def clear_way(self, name: str) -> None:
+        parsed = parse_name(name)
+        path = self._path(parsed)
+        above = os.path.dirname(path)
+        with disk_errors(path):
+            while above != self.dir:
+                if os.path.isfile(above):
+                    os.unlink(above)
+                above = os.path.dirname(above)
+            if os.path.isdir(path):
+                shutil.rmtree(path)
 
     def delete_file(self, name: str) -> None:
         """Removes a file; with a version in the name, unless the file is newer.
@@ -122,6 +171,9 @@ class LocalDataStore(DataStore):
                 )
         return entries
 
+    def list_names(self, directory: str = '/') -> list[str]:
+        return below(directory, (split_name(entry.name)[0] for entry in self.list_files()))
+
     def _path(self, name: Name) -> str:
         return os.path.join(self.dir, name.stored)
 
@@ -142,7 +194,7 @@ class LocalDataStore(DataStore):
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 raise NotFound(str(name)) from None
 
-    def _add(self, own: IO[bytes], name: str) -> str:
+    def _add(self, own: Aside, name: str) -> str:
         parsed = parse_name(name)
         try:
             stored = self.file_version(parsed.bare)
@@ -155,20 +207,19 @@ class LocalDataStore(DataStore):
                 version = max(version, stored + 1)
         elif stored is not None and stored > version:
             return parsed.at(stored)
-        with disk_errors(own.name):
-            # Some file systems tell only here that there was no room.
-            own.close()
-            os.utime(own.name, ns=(time.time_ns(), version * SECOND))
-        self._publish(own.name, parsed)
+        with disk_errors(self._incoming):
+            own.flush()
+            self._mark(own, version)
+        self._publish(own, parsed)
         return parsed.at(version)
 
-    def _publish(self, own: str, name: Name) -> None:
+    def _publish(self, own: Aside, name: Name) -> None:
         path = self._path(name)
         with disk_errors(path):
             for attempt in range(_PATIENCE):
                 try:
                     mkdir(os.path.dirname(path))
-                    os.replace(own, path)
+                    publish(own, path, self._incoming)
                     return
                 except _IN_THE_WAY:
                     conflict = self._conflict(name)
@@ -178,6 +229,12 @@ class LocalDataStore(DataStore):
                     # moment in which they are made and found.
                     if attempt == _PATIENCE - 1:
                         raise
+
+    def _mark(self, own: Aside, version: int) -> None:
+        with contextlib.suppress(OSError):
+            # A loss of power may leave the name and the time, and not the bytes.
+            os.setxattr(own.fileno(), SIZE_ATTRIBUTE, b'%d' % os.fstat(own.fileno()).st_size)
+        os.utime(own.fileno(), ns=(time.time_ns(), version * SECOND))
 
     def _conflict(self, name: Name) -> NameConflict | None:
         parts = name.stored.split('/')

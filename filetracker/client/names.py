@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from filetracker.errors import InvalidName, NotFound
@@ -44,6 +46,11 @@ def parse_name(name: str) -> Name:
     Slashes at the start count as one; one at the end is dropped, as the server does. Raises
     :class:`~filetracker.errors.InvalidName`.
     """
+    # One call of a client parses the same name again and again.
+    return _parsed(name) if type(name) is str else _parse(name)
+
+
+def _parse(name: str) -> Name:
     check_name(name)
     bare, version = split_name(name)
     stored = bare.lstrip('/').removesuffix('/')
@@ -51,6 +58,9 @@ def parse_name(name: str) -> Name:
     if version is not None:
         check_version(version)
     return Name(stored, version)
+
+
+_parsed = functools.lru_cache(maxsize=100)(_parse)
 
 
 def version_of(versioned: str) -> int:
@@ -71,3 +81,29 @@ def check_same_version(name: Name, version: int) -> None:
     """
     if name.version is not None and name.version != version:
         raise NotFound(str(name), 'no such version: %s (there is %s)' % (name, name.at(version)))
+
+
+def parse_directory(name: str) -> str:
+    """Checks the name of a directory; returns it without slashes around, '' for ``/``.
+
+    Raises :class:`~filetracker.errors.InvalidName`.
+    """
+    check_name(name, allow_version=False)
+    directory = name.strip('/')
+    if directory:
+        check_stored_name(directory)
+    return directory
+
+
+def below(directory: str, names: Iterable[str]) -> list[str]:
+    """Returns those of ``names`` that are below a directory, sorted.
+
+    Raises :class:`~filetracker.errors.NotFound` where there are none, and so no directory.
+    """
+    stored = parse_directory(directory)
+    if not stored:
+        return sorted(names)
+    found = sorted(name for name in names if name.startswith('/%s/' % stored))
+    if not found:
+        raise NotFound('/' + stored, 'no such directory: /%s' % stored)
+    return found

@@ -9,27 +9,31 @@ import time
 from typing import IO, Any
 
 from filetracker.client.cache import Cache
-from filetracker.client.disk import is_special
 from filetracker.client.names import Name, version_of
+from filetracker.client.progress import Progress
 
 logger = logging.getLogger(__name__)
 
 
 def put_remotely(
-    remote: Any, name: Name, filename: str | os.PathLike[str], compress_hint: bool
+    remote: Any,
+    name: Name,
+    filename: str | os.PathLike[str],
+    compress_hint: bool,
+    progress: Progress | None = None,
 ) -> tuple[str, bool]:
     """Stores a file on a server.
 
     Returns the versioned name that there is now, and whether that is what was sent.
     """
     version = int(time.time()) if name.version is None else name.version
-    versioned = remote.add_file(name.at(version), filename, compress_hint=compress_hint)
+    versioned = remote.add_file(name.at(version), filename, compress_hint, progress)
     stored = version_of(versioned)
     is_ahead = stored > version and stored > time.time()
-    if is_ahead and name.version is None and not is_special(filename):
+    if is_ahead and name.version is None and os.path.isfile(filename):
         # Another clock is ahead of ours; that is no reason not to store the file.
         version = stored + 1
-        versioned = remote.add_file(name.at(version), filename, compress_hint=compress_hint)
+        versioned = remote.add_file(name.at(version), filename, compress_hint, progress)
         stored = version_of(versioned)
     if stored != version:
         logger.info('%s was not stored: there is %s', name.at(version), versioned)
@@ -42,6 +46,7 @@ def put_both(
     name: Name,
     source: IO[bytes],
     compress_hint: bool,
+    progress: Progress | None = None,
 ) -> str:
     """Stores a file on a server and makes an entry in the cache; returns the versioned name.
 
@@ -51,7 +56,7 @@ def put_both(
     with cache.writing(name) as is_locked, contextlib.ExitStack() as opened:
         staged = opened.enter_context(cache.staged(source, name)) if is_locked else None
         path = staged.path if staged else source.name
-        versioned, is_ours = put_remotely(remote, name, path, compress_hint)
+        versioned, is_ours = put_remotely(remote, name, path, compress_hint, progress)
         if staged and is_ours:
             cache.keep(versioned, staged.add)
         elif is_ours:

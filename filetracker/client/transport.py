@@ -11,16 +11,19 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from http.client import HTTPException
-from typing import IO, Any
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
 import urllib3
 import urllib3.exceptions
 
-from filetracker.errors import BadAnswer, BadUpload, ConnectionFailed
+from filetracker.client.body import Body
+from filetracker.client.causes import cause, is_untrusted, one_line
+from filetracker.client.credentials import Identity, shown
+from filetracker.client.whole_head import WholeHead
+from filetracker.errors import AnswerCutOff, BadAnswer, ConnectionFailed, FiletrackerError
 from filetracker.gz import PIECE
 from filetracker.protocol import REASON_HEADER, parse_size
 
@@ -28,37 +31,18 @@ logger = logging.getLogger(__name__)
 
 _SMALL_BODY = 1 << 16
 
-#: Servers close connections that nobody used for a while, some after two seconds, and a request
-#: that meets the end of its connection is lost. So they are given up well before, in seconds.
-_IDLE = 1.0
+#: Our server closes connections that nobody used for 75 seconds, and what is between may forget
+#: them without a word. So they are given up before, in seconds. That one was closed earlier, as by
+#: others after two seconds, is seen when it is to be used again.
+_IDLE = 60.0
 
-
-class Body:
-    """The first ``size`` bytes of a file: what a request carries.
-
-    Each time it is sent it starts at the start of the file, which is open and seekable.
-    """
-
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file = file
-        self._size = size
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[bytes]:
-        left = self._size
-        self._file.seek(0)
-        while left:
-            try:
-                piece = self._file.read(min(left, PIECE))
-            except OSError as error:
-                # Else it would look like a failure of the connection.
-                raise BadUpload('the file cannot be read: %s' % error) from error
-            if not piece:
-                raise BadUpload('the file became shorter while it was uploaded')
-            left -= len(piece)
-            yield piece
+#: What may be otherwise the next time; all else is about redirections.
+_PASSING = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    urllib3.exceptions.HTTPError,
+)
 
 
 class Answer:
@@ -66,7 +50,7 @@ class Answer:
 
     def __init__(self, response: requests.Response) -> None:
         self._response = response
-        self.url = _shown(response.url)
+        self.url = shown(response.url)
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
@@ -79,7 +63,7 @@ class Answer:
             reason = reason.encode('latin-1').decode('utf-8')
         except UnicodeError:
             pass
-        return _one_line(reason)
+        return one_line(reason)
 
     @property
     def is_delimited(self) -> bool:
@@ -89,7 +73,7 @@ class Answer:
     def pieces(self) -> Iterator[bytes]:
         """Yields the body as it comes over the wire, to its end.
 
-        Raises :class:`~filetracker.errors.BadAnswer` if it ends early, and
+        Raises :class:`~filetracker.errors.AnswerCutOff` if it ends early, and
         :class:`~filetracker.errors.ConnectionFailed`.
         """
         received = 0
@@ -102,7 +86,7 @@ class Answer:
             if _ended_early(error):
                 raise self._short() from error
             raise ConnectionFailed(
-                self.url, 'the connection broke within %s: %s' % (self.url, _cause(error))
+                self.url, 'the connection broke within %s: %s' % (self.url, cause(error))
             ) from error
         if length is not None and received != length:
             raise self._short()
@@ -134,19 +118,20 @@ class Answer:
                 self.url, 'not a Content-Length: %r, from %s' % (text, self.url)
             ) from None
 
-    def _short(self) -> BadAnswer:
-        return BadAnswer(self.url, 'the answer ended early: %s' % self.url)
+    def _short(self) -> AnswerCutOff:
+        return AnswerCutOff(self.url, 'the answer ended early: %s' % self.url)
 
 
 class Transport:
     """Sends requests; shared by threads, and usable after a fork.
 
     ``timeout`` is how long a connection may take, and how long the server may then be silent or
-    not listen, in seconds.
+    not listen, in seconds. ``identity`` is for the servers of all URLs, which have no credentials.
     """
 
-    def __init__(self, timeout: tuple[float, float]) -> None:
+    def __init__(self, timeout: tuple[float, float], identity: Identity) -> None:
         self._timeout = timeout
+        self._identity = identity
         self._own = threading.local()
 
     def request(
@@ -159,7 +144,8 @@ class Transport:
     ) -> Answer:
         """Returns the answer, whatever its status, after redirections.
 
-        Raises :class:`~filetracker.errors.ConnectionFailed`.
+        Raises :class:`~filetracker.errors.ConnectionFailed`, and any other error of filetracker
+        where asking again is of no use.
         """
         try:
             response = self._session().request(
@@ -171,18 +157,31 @@ class Transport:
                 timeout=self._timeout,
                 allow_redirects=True,
                 stream=True,
+                # Not sent to where we are redirected. Without it there may be some in .netrc.
+                auth=self._authenticate if self._identity.authorization else None,
+                verify=self._identity.ca,
+                cert=self._identity.cert,
             )
+        except FiletrackerError:
+            raise
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise self._failure(_shown(url), error) from error
+            raise self._failure(shown(url), error, body) from error
+        except OSError as error:
+            # So it is with files of authorities and certificates that are not there.
+            raise FiletrackerError('cannot ask %s: %s' % (shown(url), error)) from error
         answer = Answer(response)
         logger.debug('%s %s: %d', method, answer.url, answer.status)
         return answer
+
+    def _authenticate(self, request: Any) -> Any:
+        request.headers['Authorization'] = self._identity.authorization
+        return request
 
     def _session(self) -> requests.Session:
         own, now = self._own, time.monotonic()
         # A connection that came over from the parent process is still in use there.
         if getattr(own, 'process', None) != os.getpid():
-            own.session = requests.Session()
+            own.session = _Session()
             for scheme in ('http://', 'https://'):
                 own.session.mount(scheme, _PatientAdapter(self._timeout[1]))
             own.process = os.getpid()
@@ -191,14 +190,38 @@ class Transport:
         own.used = now
         return own.session
 
-    def _failure(self, url: str, error: Exception) -> ConnectionFailed:
+    def _failure(self, url: str, error: Exception, body: Body | None) -> FiletrackerError:
         if isinstance(error, requests.ConnectTimeout):
             message = 'no connection to %s within %g s' % (url, self._timeout[0])
         elif isinstance(error, requests.ReadTimeout):
             message = 'no answer from %s for %g s' % (url, self._timeout[1])
         else:
-            message = 'cannot reach %s: %s' % (url, _cause(error))
-        return ConnectionFailed(url, message)
+            message = 'cannot reach %s: %s' % (url, cause(error))
+        if isinstance(error, ValueError) or is_untrusted(error):
+            return FiletrackerError(message)
+        if not isinstance(error, _PASSING):
+            return BadAnswer(url, message)
+        # A server that has not seen the whole request has not done anything.
+        was_sent = not _never_connected(error) and (body is None or body.is_sent)
+        return ConnectionFailed(url, message, may_be_done=was_sent)
+
+
+class _Session(requests.Session):
+    """Asks the environment for proxies and authorities once for each server.
+
+    That goes through all variables several times, and costs more than the rest of a request.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known: dict[tuple[str, ...], Any] = {}
+
+    def merge_environment_settings(self, url: Any, *rest: Any, **more: Any) -> Any:
+        # The others are always the same.
+        server = urlsplit(url)[:2]
+        if server not in self._known:
+            self._known[server] = super().merge_environment_settings(url, *rest, **more)
+        return self._known[server]
 
 
 class _PatientAdapter(requests.adapters.HTTPAdapter):
@@ -226,37 +249,27 @@ def _patient(pool: Any, silence: float) -> Any:
 
     def connect(self: Any) -> None:
         pool.ConnectionCls.connect(self)
-        # Else what is left of the time to connect bounds each send.
+        # Else the time to connect bounds each send, as it would for one that is used again.
         self.sock.settimeout(silence)
 
-    connection = type('Connection', (pool.ConnectionCls,), {'connect': connect})
+    def request(self: Any, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:
+            self.timeout = silence
+        pool.ConnectionCls.request(self, *args, **kwargs)
+
+    own = {'connect': connect, 'request': request, 'response_class': WholeHead}
+    connection = type('Connection', (pool.ConnectionCls,), own)
     return type('Pool', (pool,), {'ConnectionCls': connection})
 
 
-def _shown(url: str) -> str:
-    """Returns a URL as it may be shown: without a password and without parameters."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    return urlunsplit((parts.scheme, parts.netloc.rpartition('@')[2], parts.path, '', ''))
+def _never_connected(error: Exception) -> bool:
+    reason = getattr(error.args[0], 'reason', None) if error.args else None
+    return isinstance(error, requests.ConnectTimeout) or isinstance(
+        reason, urllib3.exceptions.NewConnectionError
+    )
 
 
 def _ended_early(error: BaseException) -> bool:
     """Whether an error of urllib3 says no more than that a body is not whole."""
     broken = (OSError, urllib3.exceptions.TimeoutError)
     return not any(isinstance(cause, broken) for cause in (error, *error.args))
-
-
-def _cause(error: BaseException) -> str:
-    """Returns what is at the bottom of an error, in words."""
-    link: BaseException | None = error
-    while link is not None:
-        if isinstance(link, (HTTPException, TimeoutError)) or getattr(link, 'errno', None):
-            return _one_line(getattr(link, 'strerror', None) or str(link)) or type(link).__name__
-        link = link.__cause__ or link.__context__
-    return _one_line(str(error))
-
-
-def _one_line(text: str) -> str:
-    return ' '.join(text.split())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from filetracker.client.client import Client
 from filetracker.client.remote_data_store import RemoteDataStore
-from tests.support import LiveServer
+from tests.client.commands import Run, command
+from tests.support import LiveServer, environment
 
 
 @pytest.fixture(scope='session')
@@ -43,7 +45,14 @@ def no_environment(monkeypatch) -> None:
     """No test of the client depends on how it was started, nor writes into the home directory."""
     monkeypatch.delenv('FILETRACKER_URL', raising=False)
     monkeypatch.delenv('FILETRACKER_DIR', raising=False)
+    monkeypatch.delenv('FILETRACKER_CACHE_SIZE', raising=False)
     monkeypatch.setattr(Client, 'DEFAULT_CACHE_DIR', '/nonexistent/filetracker')
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch) -> None:
+    """What is tried again is tried at once."""
+    monkeypatch.setattr('filetracker.client.retrying.FIRST_PAUSE', 0.001)
 
 
 @pytest.fixture
@@ -62,3 +71,23 @@ def fetched(client, other, tmp_path):
     client.get_file('/a', tmp_path / 'out')
     other.delete_file('/a')
     return client
+
+
+@pytest.fixture
+def run(live: LiveServer, remote: RemoteDataStore, tmp_path) -> Run:
+    """Runs the command in ``tmp_path`` on an empty server, with a cache in ``tmp_path / 'cache'``.
+
+    What is given by keyword is added to its environment, ``given`` is its standard input.
+    """
+
+    def run(*arguments, given: bytes = b'', **variables):
+        said = {'FILETRACKER_URL': live.url, 'FILETRACKER_DIR': str(tmp_path / 'cache')}
+        return subprocess.run(
+            command(*arguments),
+            input=given,
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment(**{**said, **variables}),
+        )
+
+    return run

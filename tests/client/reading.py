@@ -31,3 +31,16 @@ def names_below(folder: str | os.PathLike[str]) -> list[str]:
         for where, _, names in os.walk(folder)
         for name in names
     )
+
+
+def has_open_below(pid: int, folder: str) -> bool:
+    """Whether a process has a file open in a folder, also one without a name."""
+    with os.scandir('/proc/%d/fd' % pid) as opened:
+        links = [item.path for item in opened]
+    for link in links:
+        try:
+            if os.readlink(link).startswith(folder + '/'):
+                return True
+        except FileNotFoundError:
+            pass
+    return False

@@ -126,6 +126,18 @@ def test_an_entry_that_somebody_wrote_to_is_not_served(fetched, other, tmp_path)
     assert os.stat(entry(fetched, '/a')).st_mtime_ns == 5 * 10**9
 
 
+def test_an_entry_that_lost_its_bytes_is_not_served(fetched, other, tmp_path):
+    (tmp_path / 'five').write_bytes(b'five')
+    other.put_file('/a@5', tmp_path / 'five')
+    for size in (0, 3):
+        os.truncate(entry(fetched, '/a'), size)
+        os.utime(entry(fetched, '/a'), (5, 5))
+
+        fetched.get_file('/a@5', tmp_path / 'out')
+        assert (tmp_path / 'out').read_bytes() == b'five'
+    assert os.stat(entry(fetched, '/a')).st_size == 4
+
+
 @pytest.mark.parametrize('nanoseconds', [1, 10**9 - 1])
 def test_an_entry_with_a_fraction_of_a_second_is_not_served(fetched, nanoseconds, tmp_path):
     os.utime(entry(fetched, '/a'), ns=(0, 5 * 10**9 + nanoseconds))
@@ -178,14 +190,33 @@ def test_an_entry_of_a_time_yet_to_come_does_not_stay_for_ever(fetched, other, t
     assert content(fetched, '/a@6') == b'six'
 
 
-def test_an_older_version_does_not_replace_an_entry(fetched, other, tmp_path):
+def test_an_entry_that_is_newer_than_what_the_server_has_makes_way(fetched, other, tmp_path):
     (tmp_path / 'four').write_bytes(b'four')
     other.put_file('/a@4', tmp_path / 'four')
 
-    assert fetched.get_file('/a', tmp_path / 'out') == '/a@4'
-    assert fetched.get_stream('/a', serve_from_cache=True)[1] == '/a@4'
-    assert content(fetched, '/a', serve_from_cache=True) == b'four'
     assert content(fetched, '/a@5') == b'five'
+    stream, versioned = fetched.get_stream('/a', serve_from_cache=True)
+    with stream:
+        assert versioned == '/a@4'
+        assert stream.name == entry(fetched, '/a')
+        assert stream.read() == b'four'
+    with pytest.raises(NotFound):
+        fetched.get_stream('/a@5')
+
+
+def test_the_name_of_a_stream_has_its_content_also_when_the_entry_was_replaced(
+    fetched, other, tmp_path
+):
+    (tmp_path / 'six').write_bytes(b'six')
+    other.put_file('/a@6', tmp_path / 'six')
+    stream, _ = fetched.get_stream('/a@5')
+    with stream:
+        fetched.get_file('/a', tmp_path / 'out')
+        with open(stream.name, 'rb') as file:
+            assert file.read() == b'five'
+        assert stream.read() == b'five'
+
+    assert not os.path.exists(stream.name)
 
 
 def test_a_stream_through_the_cache_is_a_plain_file(client, other, tmp_path):

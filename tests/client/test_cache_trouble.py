@@ -13,7 +13,7 @@ from filetracker.client.client import Client
 from filetracker.client.dummy import DummyDataStore
 from filetracker.errors import LocalFileError, NotFound
 from tests.client.raw_server import RawServer, file_answer
-from tests.client.reading import content
+from tests.client.reading import content, names_below
 
 NEW = os.urandom(600_000)
 
@@ -59,7 +59,7 @@ def test_locks_that_cannot_be_had_fail_no_request(client, other, remote, tmp_pat
 
 
 @pytest.mark.parametrize(('old', 'new'), [('/a', '/a/b'), ('/a/b', '/a')])
-def test_a_name_that_the_cache_cannot_hold_is_served(client, other, old, new, tmp_path):
+def test_what_the_server_cannot_have_any_more_makes_way(client, other, old, new, tmp_path):
     (tmp_path / 'old').write_bytes(b'old')
     (tmp_path / 'new').write_bytes(b'new')
     client.put_file(old + '@5', tmp_path / 'old')
@@ -69,9 +69,10 @@ def test_a_name_that_the_cache_cannot_hold_is_served(client, other, old, new, tm
     assert client.get_file(new + '@5', tmp_path / 'out') == new + '@5'
     assert (tmp_path / 'out').read_bytes() == b'new'
     assert content(client, new, serve_from_cache=True) == b'new'
+    assert [file.name for file in client.list_local_files()] == [new + '@5']
     assert client.put_file(new + '@6', tmp_path / 'new') == new + '@6'
     client.delete_file(new)
-    assert content(client, old + '@5') == b'old'
+    assert names_below(tmp_path / 'cache') == ['locks/tree.lock']
 
 
 def test_a_target_that_cannot_be_written_is_an_error_not_trouble(fetched, tmp_path):

@@ -19,6 +19,7 @@ from filetracker.errors import (
     NotFound,
 )
 from tests.client.raw_server import (
+    DATE,
     STORED,
     RawServer,
     answer,
@@ -109,10 +110,11 @@ def test_silence_has_an_end():
 
 def test_silence_within_a_body_has_an_end():
     done = threading.Event()
+    begin = file_answer(os.urandom(500_000))[:300_000]
 
     def stall(connection, request):
-        connection.sendall(file_answer(os.urandom(500_000))[:300_000])
-        done.wait()
+        connection.sendall(begin)
+        done.wait(30)
 
     with RawServer(stall) as server:
         store = RemoteDataStore(server.url, timeout=(5, 0.2))
@@ -130,6 +132,25 @@ def test_a_server_may_listen_slower_than_it_accepts(tmp_path):
         connection.sendall(STORED)
 
     with listening(dawdle) as store:
+        assert store.add_file('/a@5', tmp_path / 'in', compress_hint=False) == '/a@5'
+
+
+def test_a_server_may_listen_slower_on_a_connection_that_was_used(tmp_path):
+    (tmp_path / 'in').write_bytes(bytes(20_000_000))
+
+    def dawdle(connection, file):
+        file.read(5)
+        connection.sendall(answer(last_modified=DATE, connection=None))
+        while file.readline().strip():
+            pass
+        time.sleep(0.6)
+        file.read(20_000_000)
+        connection.sendall(STORED)
+
+    with listening(dawdle) as store:
+        (tmp_path / 'small').write_bytes(b'small')
+        store.add_file('/a@5', tmp_path / 'small', compress_hint=False)
+
         assert store.add_file('/a@5', tmp_path / 'in', compress_hint=False) == '/a@5'
 
 

@@ -108,7 +108,7 @@ BROKEN = {
     'internal error': (answer('500 Oops', b'what'), ServerError),
     'no content': (answer('204 No Content', content_length=None, last_modified=DATE), ServerError),
     'part of it': (file_answer(CONTENT).replace(b'200 OK', b'206 Partial'), ServerError),
-    'redirects for ever': (answer('307 Elsewhere', location='/files/a'), ConnectionFailed),
+    'redirects for ever': (answer('307 Elsewhere', location='/files/a'), BadAnswer),
     'redirects to nowhere': (answer('307 Elsewhere'), ServerError),
     'not there': (answer('404 Not Found', x_exception='no such file: a'), NotFound),
 }

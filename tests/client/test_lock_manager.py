@@ -14,7 +14,7 @@ import time
 import pytest
 
 from filetracker.client.lock_manager import FcntlLockManager, LockManager, NoOpLockManager
-from filetracker.errors import InvalidName, LocalFileError, NameConflict
+from filetracker.errors import Busy, InvalidName, LocalFileError, NameConflict
 from tests.support import environment, wait_for
 
 
@@ -256,12 +256,13 @@ def test_processes_may_make_and_remove_the_same_folders(locks):
 
 
 @pytest.mark.parametrize(('there', 'asked'), [('/a', '/a/b'), ('/a/b', '/a')])
-def test_a_lock_in_the_way_is_a_conflict(locks, there, asked):
+def test_a_lock_in_the_way_is_a_conflict_while_somebody_has_it(locks, there, asked):
     lock = locks.lock_for(there)
+    lock.lock_shared()
 
     with pytest.raises(NameConflict, match=asked):
         locks.lock_for(asked)
-    lock.close(delete=True)
+    lock.close()
     locks.lock_for(asked).close()
 
 
@@ -296,3 +297,31 @@ def test_no_lock_is_a_lock_too():
     lock.lock_shared()
     lock.unlock()
     lock.close(delete=True)
+
+
+@pytest.mark.parametrize('take', ['lock_shared', 'lock_exclusive'])
+def test_waiting_has_an_end_where_one_was_asked_for(locks, take):
+    lock = locks.lock_for('/a')
+    lock.lock_exclusive()
+    impatient = FcntlLockManager(locks.dir, timeout=0.2)
+    other = impatient.lock_for('/a')
+
+    begun = time.monotonic()
+    with pytest.raises(Busy, match='/a for 0.2 s'):
+        getattr(other, take)()
+    assert 0.2 <= time.monotonic() - begun < 5
+    lock.close()
+    getattr(other, take)()
+    other.close()
+
+
+def test_who_waits_with_an_end_gets_the_lock_when_it_is_free(locks):
+    lock = locks.lock_for('/a')
+    lock.lock_exclusive()
+    other = FcntlLockManager(locks.dir, timeout=30).lock_for('/a')
+    thread = waiting(other.lock_exclusive)
+
+    lock.close(delete=True)
+    thread.join()
+    assert not is_free(locks, '/a')
+    other.close()

@@ -38,13 +38,3 @@ def test_the_dummy_module_is_there_once_it_was_imported():
         filetracker.dummy.DummyClient
         is importlib.import_module('filetracker.client.dummy').DummyClient
     )
-
-
-@pytest.mark.parametrize('name', ['cachecleaner', 'migrate'])
-def test_a_command_that_comes_later_says_so(name, capsys):
-    assert importlib.import_module('filetracker.scripts.' + name).main([]) == 1
-
-    output = capsys.readouterr()
-    assert output.out == ''
-    assert output.err.count('\n') == 1
-    assert 'later release' in output.err

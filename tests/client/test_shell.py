@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 
 import pytest
 
 from filetracker.client import shell
+from tests.client.commands import command, done, failed, is_saving
 from tests.client.raw_server import RawServer, file_answer
 from tests.support import environment, wait_for
 
@@ -18,41 +18,10 @@ CONTENT = os.urandom(1_000_000)
 
 
 @pytest.fixture
-def run(live, remote, tmp_path):
-    """Runs the command against an empty server, with a cache in ``tmp_path / 'cache'``."""
-
-    def run(*arguments, **variables):
-        said = {'FILETRACKER_URL': live.url, 'FILETRACKER_DIR': str(tmp_path / 'cache')}
-        return subprocess.run(
-            command(*arguments), capture_output=True, env=environment(**{**said, **variables})
-        )
-
-    return run
-
-
-@pytest.fixture
 def file(tmp_path):
     path = tmp_path / 'in'
     path.write_bytes(CONTENT)
     return str(path)
-
-
-def command(*arguments):
-    return [sys.executable, '-m', 'filetracker.client.shell', *arguments]
-
-
-def done(result):
-    """The output of a command that did what it was to do and had nothing to say about it."""
-    assert (result.returncode, result.stderr) == (0, b'')
-    return result.stdout
-
-
-def failed(result, status=1):
-    """The one line that a command had to say that failed."""
-    assert (result.returncode, result.stdout) == (status, b'')
-    assert 'Traceback' not in result.stderr.decode()
-    (line,) = result.stderr.decode().splitlines()
-    return line
 
 
 def test_a_file_goes_in_and_comes_out(run, file, tmp_path):
@@ -209,7 +178,7 @@ def test_an_interrupt_is_quiet_and_leaves_nothing_behind(tmp_path):
             env=environment(),
         ) as process:
             waiting.wait()
-            assert wait_for(lambda: os.listdir(tmp_path / 'folder'), 'the download')
+            assert wait_for(lambda: is_saving(process, tmp_path / 'folder'), 'the download')
             process.send_signal(signal.SIGINT)
             assert process.stdout.read() == b''
         done.set()

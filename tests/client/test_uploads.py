@@ -15,14 +15,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from filetracker.client import Client
+from filetracker.client.body import Body
+from filetracker.client.changes import put
 from filetracker.client.names import Name
 from filetracker.client.remote_data_store import RemoteDataStore
-from filetracker.client.transport import Body
+from filetracker.client.upload import Upload
 from filetracker.errors import (
     BadAnswer,
     BadUpload,
+    FiletrackerError,
     ServerError,
 )
+from filetracker.gz import Deflater
 from filetracker.protocol import parse_date
 from tests.client.raw_server import (
     DATE,
@@ -34,6 +39,27 @@ from tests.client.raw_server import (
     listening,
     store_at,
 )
+
+
+def test_uploads_are_compressed_as_it_was_told(tmp_path, monkeypatch):
+    content = b''.join(b'%d ' % number for number in range(30_000))
+    source = tmp_path / 'source'
+    source.write_bytes(content)
+    monkeypatch.setenv('FILETRACKER_COMPRESSION', 'speed')
+    with RawServer(STORED) as server:
+        for told in (None, 'size'):
+            client = Client(None, remote_url=server.url, compression=told)
+            client.remote_store._protocol_ver = 2
+            client.put_file('/a@5', str(source), to_local_store=False)
+
+    for request, said in zip(server.requests, ('speed', 'size'), strict=True):
+        deflater = Deflater(said)
+        assert request.body == deflater.feed(content) + deflater.finish()
+
+
+def test_a_compression_that_there_is_not_is_refused():
+    with pytest.raises(FiletrackerError, match="no such compression: 'best'"):
+        Client(None, remote_url='http://127.0.0.1:9', compression='best')
 
 
 def test_an_upload_says_what_it_carries(tmp_path):
@@ -148,7 +174,8 @@ def test_a_source_that_fails_is_told_from_a_connection_that_fails(tmp_path):
             raise OSError(errno.EIO, 'Input/output error')
 
     with RawServer(STORED) as server, pytest.raises(BadUpload, match='Input/output error'):
-        store_at(server)._put(Name('a', 5), Body(Failing(), 10), {})
+        upload = Upload(Body(Failing(), 10), {}, str)
+        put(store_at(server)._server, Name('a', 5), 5, upload, True)
 
 
 def test_without_a_version_it_is_the_clock():

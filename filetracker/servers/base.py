@@ -20,9 +20,11 @@ _STATUS: tuple[tuple[type[Exception], str], ...] = (
     (errors.TooLarge, '413 Content Too Large'),
     (errors.BadUpload, '400 Bad Request'),
     (errors.NotFound, '404 Not Found'),
+    (errors.PreconditionFailed, '412 Precondition Failed'),
     (errors.NameConflict, '409 Conflict'),
     (errors.StoreFull, '507 Insufficient Storage'),
     (errors.Busy, '503 Service Unavailable'),
+    (errors.NotWritable, '503 Service Unavailable'),
     (errors.Damaged, '500 Internal Server Error'),
     # Only the body of a request has a deadline.
     (TimeoutError, '408 Request Timeout'),
@@ -95,10 +97,12 @@ def split_path(environ: Environ) -> tuple[str, str]:
 
     Old clients send more than one slash in front of either, and one behind a directory.
     """
-    try:
-        path = environ['PATH_INFO'].encode('latin-1').decode('utf-8')
-    except UnicodeDecodeError:
-        raise errors.InvalidName('the path is not valid UTF-8') from None
+    path = environ['PATH_INFO']
+    if not path.isascii():
+        try:
+            path = path.encode('latin-1').decode('utf-8')
+        except UnicodeDecodeError:
+            raise errors.InvalidName('the path is not valid UTF-8') from None
     endpoint, _, rest = path.lstrip('/').partition('/')
     rest = rest.lstrip('/')
     return endpoint, rest.removesuffix('/')
@@ -141,13 +145,15 @@ class Server:
 
     def _route(self, method: str, endpoint: str) -> Callable[[Environ, str], Answer]:
         by_method = self.routes().get(endpoint)
+        if by_method is not None:
+            answering = by_method.get('GET' if method == 'HEAD' else method)
+            if answering is not None:
+                return answering
         allowed = {'GET', 'HEAD'} | set(by_method or ())
         if method not in allowed:
             allow = ', '.join(known for known in _METHODS if known in allowed)
             sentence = '%s is not allowed here, only %s' % (method, allow)
             raise Refusal('405 Method Not Allowed', sentence, [('Allow', allow)])
-        if by_method is None:
-            expected = ', '.join('/' + known for known in sorted(self.routes()) if known)
-            sentence = 'unknown endpoint "/%s", expected one of %s' % (endpoint, expected)
-            raise Refusal('400 Bad Request', sentence)
-        return by_method['GET' if method == 'HEAD' else method]
+        expected = ', '.join('/' + known for known in sorted(self.routes()) if known)
+        sentence = 'unknown endpoint "/%s", expected one of %s' % (endpoint, expected)
+        raise Refusal('400 Bad Request', sentence)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NoReturn
 
 from filetracker.errors import Damaged
-from filetracker.gz import Inflater, NotGzip
+from filetracker.gz import LenientInflater, NotGzip
 from filetracker.servers.conditional import Part
+from filetracker.servers.sendable import Sendable
+from filetracker.servers.storage import Shelved
 
 # So much of a file is looked at in one step: what it inflates to may be a thousand times that.
 _STEP = 1 << 16
+# What goes out between two looks at the file.
+_SENT = 2 << 20
 
 
 def stored_pieces(file: BinaryIO, part: Part, check: Check) -> Iterator[bytes]:
@@ -59,15 +64,22 @@ def plain_pieces(file: BinaryIO, part: Part, check: Check) -> Iterator[bytes]:
 class Check:
     """Whether a gzip file of ``size`` plain bytes is whole.
 
-    Where it is not, ``report`` is called and :class:`~filetracker.errors.Damaged` raised, for the
-    file ``name``.
+    Where it is, ``praise`` is called at its end. Where it is not, ``report`` is called and
+    :class:`~filetracker.errors.Damaged` raised, for the file ``name``.
     """
 
-    def __init__(self, name: str, size: int, report: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        praise: Callable[[], object],
+        report: Callable[[], object],
+    ) -> None:
         self.size = size
         self._name = name
+        self._praise = praise
         self._report = report
-        self._inflater = Inflater()
+        self._inflater = LenientInflater()
         self._count = 0
 
     def feed(self, data: bytes) -> None:
@@ -94,10 +106,91 @@ class Check:
             self._fail()
         if self._count != self.size:
             self._fail()
+        self._praise()
 
     def _fail(self) -> NoReturn:
         self._report()
         raise Damaged(self._name)
+
+
+class FromShelf(Sendable):
+    """A part of the gzip bytes of a verified blob; ``run`` calls what blocks.
+
+    ``report`` is called, by it too, where the blob cannot be read.
+    """
+
+    def __init__(
+        self,
+        run: Callable[..., Any],
+        name: str,
+        shelved: Shelved,
+        part: Part,
+        report: Callable[[], object],
+    ) -> None:
+        self._run = run
+        self._name = name
+        # In a list, so that the last reference can go on another thread.
+        self._held = [shelved]
+        self._part = part
+        self._report = report
+        self._position = part.start
+
+    def __len__(self) -> int:
+        return self._part.stop - self._part.start
+
+    def __iter__(self) -> Iterator[bytes]:
+        for descriptor, start, stop in self.parts():
+            piece = self._read(descriptor, start, stop)
+            if len(piece) < stop - start:
+                raise Damaged(self._name)
+            yield piece
+
+    def parts(self) -> Iterator[tuple[int, int, int]]:
+        while (start := self._position) < self._part.stop:
+            stop = start + _SENT
+            if stop + _SENT // 2 > self._part.stop:
+                stop = self._part.stop
+            self._position = stop
+            descriptor = self._held[0].descriptor
+            may_wait = stop - start < len(self) or self._held[0].is_due()
+            if may_wait and not _is_in_memory(descriptor, start, stop):
+                self._read(descriptor, start, stop)
+            # To whom a part was sent, the last one must not be when the bytes have changed since.
+            if start > self._part.start and stop == self._part.stop:
+                if not self._held[0].is_unchanged():
+                    raise Damaged(self._name)
+            yield descriptor, start, stop
+
+    def fail(self) -> None:
+        self._run(self._report)
+
+    def close(self) -> None:
+        if self._held and self._held[0].is_unlinked():
+            # The last to let go of a large file has to wait for its room to be freed.
+            self._run(self._held.clear)
+        self._held.clear()
+
+    def _read(self, descriptor: int, start: int, stop: int) -> bytes:
+        try:
+            piece: bytes = self._run(os.pread, descriptor, stop - start, start)
+        except OSError:
+            self.fail()
+            raise
+        return piece
+
+
+def _is_in_memory(descriptor: int, start: int, stop: int) -> bool:
+    """Whether reading does not block, most probably: files are read and dropped from the start."""
+    byte = [bytearray(1)]
+    try:
+        os.preadv(descriptor, byte, start, os.RWF_NOWAIT)
+        os.preadv(descriptor, byte, stop - 1, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # It cannot be told there.
+        return True
+    return True
 
 
 class Streamed:

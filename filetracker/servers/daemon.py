@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -63,9 +64,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         run.serve(settings, lambda: say(unsaid.pop(), READY))
     except FiletrackerError as error:
-        print('filetracker-server: %s' % error, file=sys.stderr)
         for pipe in unsaid:
             say(pipe, str(error))
+        # There may be no room in the log.
+        with contextlib.suppress(OSError):
+            print('filetracker-server: %s' % error, file=sys.stderr)
         return 1
     return 0
 

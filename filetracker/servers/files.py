@@ -8,17 +8,32 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, BinaryIO
 
 from filetracker import protocol
-from filetracker.errors import FiletrackerError
+from filetracker.errors import FiletrackerError, NotFound
 from filetracker.gz import PIECE
 from filetracker.servers import conditional
-from filetracker.servers.base import Answer, Environ, Headers, Refusal, Server, error_answer
-from filetracker.servers.conditional import Part, Unsatisfiable
-from filetracker.servers.content import Check, Streamed, plain_pieces, stored_pieces
-from filetracker.servers.storage import Entry, FileStorage, Storage, Upload
+from filetracker.servers.base import Answer, Environ, Refusal, Server
+from filetracker.servers.content import (
+    Check,
+    FromShelf,
+    Streamed,
+    plain_pieces,
+    stored_pieces,
+)
+from filetracker.servers.representation import represent
+from filetracker.servers.storage import (
+    Condition,
+    Entry,
+    FileStorage,
+    Shelved,
+    Storage,
+    Upload,
+    unconditionally,
+)
+from filetracker.servers.terms import Terms, terms_of
 from filetracker.servers.uploads import (
     Announced,
     announced,
@@ -29,16 +44,19 @@ from filetracker.servers.uploads import (
 
 logger = logging.getLogger(__name__)
 
-_TEXT = ('Content-Type', 'text/plain; charset=utf-8')
-_EMPTY = ('Content-Length', '0')
+TEXT = ('Content-Type', 'text/plain; charset=utf-8')
+EMPTY = ('Content-Length', '0')
 # In bytes, each of which may inflate to a thousand, and in seconds of computing.
 _QUICK = 16 * PIECE
 _SLICE = 1 << 13
 _WHILE = 0.005
+# Some thousand names: going to a thread and back for each thousand takes as long as they do.
+_PAGES_AT_ONCE = 4
 _WELCOME = b'This is a filetracker server. See /list for the files it has.\n'
 
 
-def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls a function right here."""
     return function(*arguments)
 
 
@@ -58,7 +76,7 @@ class FiletrackerServer(Server):
         self,
         dir: str | None = None,
         storage: Storage | None = None,
-        run: Callable[..., Any] = _call,
+        run: Callable[..., Any] = call,
         max_size: int | None = None,
     ) -> None:
         self.run = run
@@ -83,7 +101,7 @@ class FiletrackerServer(Server):
         }
 
     def _welcome(self, environ: Environ, rest: str) -> Answer:
-        return Answer('200 OK', [_TEXT, ('Content-Length', str(len(_WELCOME)))], [_WELCOME])
+        return Answer('200 OK', [TEXT, ('Content-Length', str(len(_WELCOME)))], [_WELCOME])
 
     def _version(self, environ: Environ, rest: str) -> Answer:
         if rest:
@@ -95,65 +113,69 @@ class FiletrackerServer(Server):
     def _list(self, environ: Environ, directory: str) -> Answer:
         if directory:
             protocol.check_stored_name(directory)
-        pages = self.storage.pages(directory, version_parameter(environ))
+        pages = terms_of(environ).pages(self.storage, directory, version_parameter(environ))
         first = self.run(next, pages, [])
         # A generator that is dropped in the middle would be closed by whichever thread drops it.
         close = getattr(pages, 'close', lambda: None)
-        return Answer('200 OK', [_TEXT], Streamed(self.run, _lines(chain([first], pages)), close))
+        return Answer('200 OK', [TEXT], Streamed(self.run, _lines(chain([first], pages)), close))
 
     def _get(self, environ: Environ, name: str) -> Answer:
+        shelved = self.storage.shelf.get(name)
+        if shelved is not None:
+            answer = self._answer_from_shelf(environ, name, shelved)
+            if answer is not None:
+                return answer
         protocol.check_stored_name(name)
         return self.run(self._open, environ, name)
 
+    def _answer_from_shelf(self, environ: Environ, name: str, shelved: Shelved) -> Answer | None:
+        """Returns the answer, if it can be had without waiting for anything."""
+        chosen = represent(environ, shelved.entry)
+        if isinstance(chosen, Answer):
+            return chosen
+        gzipped, part, status, headers = chosen
+        if environ['REQUEST_METHOD'] == 'HEAD':
+            return Answer(status, headers, [])
+        if not gzipped:
+            return None
+        if shelved.content is not None:
+            return Answer(status, headers, [shelved.content[part.start : part.stop]])
+        report = partial(self.storage.distrust, name, shelved.entry.digest)
+        return Answer(status, headers, FromShelf(self.run, name, shelved, part, report))
+
     def _open(self, environ: Environ, name: str) -> Answer:
-        entry, file = self.storage.open(name)
+        since = time.time_ns()
+        try:
+            entry, file = self.storage.open(name)
+        except NotFound as error:
+            return self._absent(name, error)
         answer = None
         try:
-            answer = self._represent(environ, name, entry, file)
+            answer = self._answer(environ, name, entry, file, since)
             return answer
         finally:
             if answer is None or not isinstance(answer.body, Streamed):
                 file.close()
 
-    def _represent(self, environ: Environ, name: str, entry: Entry, file: BinaryIO) -> Answer:
-        gzipped = conditional.accepts_gzip(environ)
-        size = entry.stored_size if gzipped else entry.size
-        tag = conditional.etag(entry.digest, gzipped)
-        validators = [
-            ('ETag', tag),
-            ('Last-Modified', protocol.format_date(entry.version)),
-            ('Vary', 'Accept-Encoding'),
-        ]
-        if conditional.is_failed(environ, tag, entry.version):
-            return error_answer('412 Precondition Failed', 'the file is not in that state')
-        if conditional.is_not_modified(environ, tag, entry.version):
-            return Answer('304 Not Modified', validators, [])
-        try:
-            wanted = conditional.wanted_part(environ, tag, size)
-        except Unsatisfiable:
-            return error_answer(
-                '416 Range Not Satisfiable',
-                'the file has %d bytes' % size,
-                [('Content-Range', 'bytes */%d' % size)],
-            )
-        part = wanted or Part(0, size)
-        headers: Headers = [
-            ('Content-Type', 'application/octet-stream'),
-            ('Content-Length', str(part.stop - part.start)),
-            ('Accept-Ranges', 'bytes'),
-            (protocol.SIZE_HEADER, str(entry.size)),
-            (protocol.DIGEST_HEADER, entry.digest),
-            *validators,
-        ]
-        if gzipped:
-            headers.append(('Content-Encoding', 'gzip'))
-        status = '200 OK'
-        if wanted:
-            status = '206 Partial Content'
-            headers.append(('Content-Range', 'bytes %d-%d/%d' % (part.start, part.stop - 1, size)))
+    def _absent(self, name: str, error: NotFound) -> Answer:
+        """Returns what is answered for a name that is not there, or raises ``error``."""
+        raise error
+
+    def _answer(
+        self, environ: Environ, name: str, entry: Entry, file: BinaryIO, since: int
+    ) -> Answer:
+        chosen = represent(environ, entry)
+        if isinstance(chosen, Answer):
+            return chosen
+        gzipped, part, status, headers = chosen
         if environ['REQUEST_METHOD'] == 'HEAD':
             return Answer(status, headers, [])
-        check = Check(name, entry.size, partial(self.storage.distrust, name, entry.digest))
+        check = Check(
+            name,
+            entry.size,
+            partial(self.storage.shelf.keep, name, entry, file, since, self.storage.entry),
+            partial(self.storage.distrust, name, entry.digest),
+        )
         pieces = (stored_pieces if gzipped else plain_pieces)(file, part, check)
         if max(entry.size, entry.stored_size) <= PIECE:
             return Answer(status, headers, [b''.join(pieces)])
@@ -162,42 +184,93 @@ class FiletrackerServer(Server):
     def _put(self, environ: Environ, name: str) -> Answer:
         protocol.check_stored_name(name)
         version = required_version(environ)
-        said = announced(environ, self.max_size)
+        terms = terms_of(environ)
+        said = announced(environ, terms.most(self.max_size))
+        condition = self._condition(environ, name)
+        put = partial(terms.put, self.storage, name, version, condition=condition)
+        if 'HTTP_EXPECT' in environ:
+            # The peer has not sent the body yet, and need not where something newer stays.
+            kept = self.run(self._newer, name, version)
+            if kept is not None:
+                terms.check_taken()
+                return _stored(kept)
         pieces = body_pieces(environ)
         first = next(pieces, b'')
         second = next(pieces, b'')
         if second or not _is_quick(said):
-            kept = self._put_large(name, version, said, chain((first, second), pieces))
+            kept = self._put_large(put, said, chain((first, second), pieces))
         else:
-            kept = self.run(self._put_small, name, version, said, first)
+            kept = self.run(self._put_small, put, said, first)
         logger.debug('%s@%d was put, %d is there', name, version, kept)
-        return Answer('200 OK', [_TEXT, _EMPTY, ('Last-Modified', protocol.format_date(kept))], [])
+        return _stored(kept)
 
-    def _put_small(self, name: str, version: int, said: Announced, body: bytes) -> int:
+    def _newer(self, name: str, version: int) -> int | None:
+        try:
+            kept = self.storage.entry(name).version
+        except NotFound:
+            return None
+        return kept if kept > version else None
+
+    def _condition(self, environ: Environ, name: str) -> Condition:
+        """Returns what a change of a file depends on, once it holds just now.
+
+        Raises :class:`~filetracker.errors.PreconditionFailed`.
+        """
+        if not conditional.has_conditions(environ):
+            return unconditionally
+        condition = partial(self._check_unchanged, environ, name)
+        # Before the body comes; it is asked again when the change is made.
+        self.run(self._check, name, condition)
+        return condition
+
+    def _check_unchanged(self, environ: Environ, name: str, entry: Entry | None) -> None:
+        conditional.check_unchanged(environ, self.storage.buried_version(name), entry)
+
+    def _check(self, name: str, condition: Condition) -> None:
+        try:
+            entry = self.storage.entry(name)
+        except NotFound:
+            condition(None)
+        else:
+            condition(entry)
+
+    def _put_small(self, put: Callable[[Upload], int], said: Announced, body: bytes) -> int:
         with self.storage.upload(*said) as upload:
             upload.write(body)
-            return self.storage.put(name, version, upload)
+            return put(upload)
 
-    def _put_large(self, name: str, version: int, said: Announced, pieces: Iterable[bytes]) -> int:
+    def _put_large(
+        self, put: Callable[[Upload], int], said: Announced, pieces: Iterable[bytes]
+    ) -> int:
         upload = self.run(self.storage.upload, *said)
         try:
             for piece in pieces:
                 written = 0
                 while written < len(piece):
                     written = self.run(_write_some, upload, piece, written)
-            return self.run(self.storage.put, name, version, upload)
+            return self.run(put, upload)
         finally:
             self.run(upload.close)
 
     def _delete(self, environ: Environ, name: str) -> Answer:
         protocol.check_stored_name(name)
         version = required_version(environ)
-        kept = self.run(self.storage.delete, name, version)
+        condition = self._condition(environ, name)
+        kept = self._remove(terms_of(environ), name, version, condition)
         logger.debug('%s@%d was deleted, %s is there', name, version, kept)
-        headers = [_TEXT, _EMPTY]
+        headers = [TEXT, EMPTY]
         if kept is not None:
             headers.append(('Last-Modified', protocol.format_date(kept)))
         return Answer('200 OK', headers, [])
+
+    def _remove(self, terms: Terms, name: str, version: int, condition: Condition) -> int | None:
+        """Removes a file; returns the newer version that stays, if there is one."""
+        return self.run(terms.delete, self.storage.delete, name, version, condition)
+
+
+def _stored(version: int) -> Answer:
+    headers = [TEXT, EMPTY, ('Last-Modified', protocol.format_date(version))]
+    return Answer('200 OK', headers, [])
 
 
 def _is_quick(said: Announced) -> bool:
@@ -215,8 +288,7 @@ def _write_some(upload: Upload, piece: bytes, written: int) -> int:
             return written
 
 
-def _lines(pages: Iterable[list[str]]) -> Iterator[bytes]:
-    """Yields the names, one a line, a page at a time."""
-    for names in pages:
-        if names:
-            yield ''.join('%s\n' % name for name in names).encode()
+def _lines(pages: Iterator[list[str]]) -> Iterator[bytes]:
+    """Yields the names, one a line, some pages at a time; perhaps none of them."""
+    while some := list(islice(pages, _PAGES_AT_ONCE)):
+        yield ''.join('\n'.join(names) + '\n' for names in some if names).encode()

@@ -9,9 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from filetracker.servers.http_head import Head
+from filetracker.servers.sendable import Sendable
 from filetracker.servers.wire import Wire
 
 _BODYLESS = ('204', '304')
+# The heads of answers that are kept, as files are asked for again and again.
+_KNOWN_HEADS = 1 << 10
+# Up to so many bytes are copied rather than sent from where they are.
+_COPIED = 1 << 12
 
 
 class Broken(Exception):
@@ -26,6 +31,23 @@ class Answer:
     how many bytes of its body.
     """
 
+    __slots__ = (
+        'status',
+        'begun',
+        'keep_alive',
+        'count',
+        '_wire',
+        '_may_keep_alive',
+        '_is_head',
+        '_is_old',
+        '_headers',
+        '_text',
+        '_announced',
+        '_length',
+        '_chunked',
+        '_has_no_body',
+    )
+
     def __init__(self, wire: Wire, head: Head | None, may_keep_alive: Callable[[], bool]) -> None:
         self.status = ''
         self.begun = False
@@ -35,9 +57,13 @@ class Answer:
         self._may_keep_alive = may_keep_alive
         self._is_head = head is not None and head.method == 'HEAD'
         self._is_old = head is None or head.version == 'HTTP/1.0'
-        self._headers: list[tuple[str, str]] = []
+        self._headers: tuple[tuple[str, str], ...] = ()
+        self._text = b''
+        # What the head says of the length, and what that means for the body.
+        self._announced: int | None = None
         self._length: int | None = None
         self._chunked = False
+        self._has_no_body = False
 
     def start_response(
         self, status: str, headers: Sequence[tuple[str, str]], exc_info: Any = None
@@ -52,7 +78,9 @@ class Answer:
         elif self.status:
             raise AssertionError('start_response was called twice')
         self.status = status
-        self._headers = list(headers)
+        self._headers = tuple(headers)
+        self._has_no_body = self._is_head or status.startswith(_BODYLESS)
+        self._text, self._announced = _head(status, self._headers)
         return self.write
 
     def write(self, piece: bytes) -> None:
@@ -65,7 +93,9 @@ class Answer:
             piece = b''
         elif self._chunked and piece:
             piece = b'%x\r\n%b\r\n' % (len(piece), piece)
-        if head or piece:
+        if len(piece) > _COPIED and head:
+            self._wire.send_joined(head, piece)
+        elif head or piece:
             self._wire.send(head + piece)
 
     def send(self, body: Iterable[bytes]) -> None:
@@ -74,9 +104,11 @@ class Answer:
         Raises :class:`Broken`.
         """
         try:
-            is_whole = isinstance(body, (list, tuple)) and not self._has_no_body
-            if is_whole and not self.begun and not self._announced():
-                self._headers.append(('Content-Length', str(sum(map(len, body)))))
+            if isinstance(body, (list, tuple)):
+                if self._announced is None:
+                    self._announce(body)
+            elif isinstance(body, Sendable) and not self.begun:
+                self._send_file(body)
             for piece in body:
                 if piece:
                     self.write(piece)
@@ -88,6 +120,26 @@ class Answer:
             if close is not None:
                 close()
 
+    def _announce(self, body: Sequence[bytes]) -> None:
+        if not self.begun and self.status and not self._has_no_body:
+            self._headers += (('Content-Length', str(sum(map(len, body)))),)
+            self._text, self._announced = _head(self.status, self._headers)
+
+    def _send_file(self, body: Sendable) -> None:
+        """Sends as much as the kernel can by itself; the rest is left to be iterated."""
+        if self._announced != len(body) or self._has_no_body:
+            return
+        self._wire.send(self._begin(), more=True)
+        for descriptor, start, stop in body.parts():
+            try:
+                sent = self._wire.send_file(descriptor, start, stop)
+            except OSError:
+                body.fail()
+                raise
+            self.count += sent
+            if sent < stop - start:
+                raise Broken('the file has become shorter')
+
     def _finish(self) -> None:
         if not self.begun:
             self.write(b'')
@@ -98,44 +150,39 @@ class Answer:
         if self._chunked:
             self._wire.send(b'0\r\n\r\n')
 
-    @property
-    def _has_no_body(self) -> bool:
-        return self._is_head or self.status.startswith(_BODYLESS)
-
-    def _announced(self) -> str | None:
-        for name, value in self._headers:
-            if name.lower() == 'content-length':
-                return value
-        return None
-
     def _begin(self) -> bytes:
         if not self.status:
             raise AssertionError('start_response was not called')
-        headers = [('Date', _date(int(time.time()))), *self._headers]
-        announced = self._announced()
+        more = b''
         if self._has_no_body:
             delimited = True
-        elif announced is not None:
-            self._length = int(announced)
+        elif self._announced is not None:
+            self._length = self._announced
             delimited = True
         else:
             self._chunked = delimited = not self._is_old
             if self._chunked:
-                headers.append(('Transfer-Encoding', 'chunked'))
+                more = b'Transfer-Encoding: chunked\r\n'
         self.keep_alive = delimited and self._may_keep_alive()
         if not self.keep_alive:
-            headers.append(('Connection', 'close'))
+            more += b'Connection: close\r\n'
         elif self._is_old:
-            headers.append(('Connection', 'keep-alive'))
-        lines = ['HTTP/1.1 ' + self.status, *('%s: %s' % header for header in headers)]
-        text = '\r\n'.join(lines)
-        if text.count('\n') != len(lines) - 1 or text.count('\r') != len(lines) - 1:
-            raise ValueError('a header of the answer has a line break')
-        head = text.encode('latin-1') + b'\r\n\r\n'
+            more += b'Connection: keep-alive\r\n'
         self.begun = True
-        return head
+        return b'%b%b%b\r\n' % (self._text, _date(int(time.time())), more)
+
+
+@functools.lru_cache(_KNOWN_HEADS)
+def _head(status: str, headers: tuple[tuple[str, str], ...]) -> tuple[bytes, int | None]:
+    """Returns status line and headers as they are sent, and the length that they announce."""
+    lines = ['HTTP/1.1 ' + status, *('%s: %s' % header for header in headers), '']
+    text = '\r\n'.join(lines)
+    if text.count('\n') != len(lines) - 1 or text.count('\r') != len(lines) - 1:
+        raise ValueError('a header of the answer has a line break')
+    lengths = [value for name, value in headers if name.lower() == 'content-length']
+    return text.encode('latin-1'), int(lengths[0]) if lengths else None
 
 
 @functools.lru_cache(maxsize=1)
-def _date(now: int) -> str:
-    return email.utils.formatdate(now, usegmt=True)
+def _date(now: int) -> bytes:
+    return ('Date: %s\r\n' % email.utils.formatdate(now, usegmt=True)).encode()

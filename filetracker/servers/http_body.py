@@ -132,11 +132,24 @@ class ChunkedBody(Body):
             line = self._wire.read_line(_MAX_CHUNK_LINE)
             if not line:
                 return
-            parse_field(line)
+            parse_field(line.decode('latin-1'))
         raise TooLong
 
 
-def body_of(head: Head, wire: Wire) -> Body:
+class NoBody(io.BytesIO):
+    """The body of a request that has none."""
+
+    failed = begun = False
+    ended = is_short = True
+
+    def drain(self, seconds: float) -> bool:
+        return True
+
+
+NO_BODY = NoBody()
+
+
+def body_of(head: Head, wire: Wire) -> Body | NoBody:
     """Returns the body that belongs to a head; a peer that waits to be asked for it is asked."""
 
     def ask() -> None:
@@ -145,4 +158,4 @@ def body_of(head: Head, wire: Wire) -> Body:
 
     if head.chunked:
         return ChunkedBody(wire, ask)
-    return Body(wire, head.length or 0, ask)
+    return Body(wire, head.fields.length or 0, ask) if head.has_body else NO_BODY

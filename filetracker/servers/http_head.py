@@ -6,6 +6,7 @@ ways, one request becomes two, so nothing is lenient here.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -19,11 +20,14 @@ MAX_HEAD = 64 << 10
 #: The most header fields.
 MAX_FIELDS = 100
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE = re.compile(rb'(%s) ([^\x00-\x20\x7f#]+) HTTP/(\d)\.(\d)' % _TOKEN)
-_FIELD = re.compile(rb'(%s):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*' % _TOKEN)
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(r'(%s) ([^\x00-\x20\x7f#]+) HTTP/(\d)\.(\d)' % _TOKEN, re.ASCII)
+_FIELD = re.compile(r'(%s):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*' % _TOKEN)
 _LENGTH = re.compile(r'[0-9]{1,18}')
 _ABSOLUTE = re.compile(r'https?://[^/?]*', re.IGNORECASE)
+# Most peers send the same fields with each request. In bytes, and in numbers.
+_KNOWN_SIZE = 1 << 10
+_KNOWN_FIELDS = 1 << 9
 
 
 class Refused(Exception):
@@ -35,12 +39,27 @@ class Refused(Exception):
         self.sentence = sentence
 
 
+class Fields(NamedTuple):
+    """The header fields of a request.
+
+    ``environ`` is what WSGI calls them, without those whose names could be taken for others;
+    repeated fields are joined with a comma. ``length`` is the announced length of the body,
+    ``None`` where none is announced.
+    """
+
+    environ: dict[str, str]
+    has_host: bool
+    length: int | None
+    coding: str | None
+    options: tuple[str, ...]
+    expectation: str | None
+
+
 class Head(NamedTuple):
     """A request without its body.
 
-    ``path`` is percent-decoded, ``path``, ``query`` and the values of ``fields`` are bytes as
-    Latin-1. ``fields`` has lower-case names; repeated fields are joined with a comma. ``length``
-    is the announced length of the body, ``None`` where none is announced.
+    ``path`` is percent-decoded; ``path``, ``query`` and the values of ``fields`` are bytes as
+    Latin-1.
     """
 
     method: str
@@ -48,11 +67,15 @@ class Head(NamedTuple):
     path: str
     query: str
     version: str
-    fields: dict[str, str]
-    length: int | None
+    fields: Fields
     chunked: bool
     keep_alive: bool
     expects_continue: bool
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body follows."""
+        return self.chunked or bool(self.fields.length)
 
     @property
     def lacks_length(self) -> bool:
@@ -60,7 +83,7 @@ class Head(NamedTuple):
 
         By RFC 9112 there is none; who sends one all the same does not mean more requests.
         """
-        return self.length is None and not self.chunked and self.method == 'PUT'
+        return self.method == 'PUT' and self.fields.length is None and not self.chunked
 
 
 def parse_head(raw: bytes) -> Head:
@@ -68,35 +91,36 @@ def parse_head(raw: bytes) -> Head:
 
     Raises :class:`Refused`.
     """
-    lines = raw[:-4].split(b'\r\n')
-    if len(lines[0]) > MAX_LINE:
+    first, _, rest = raw[:-4].decode('latin-1').partition('\r\n')
+    if len(first) > MAX_LINE:
         raise Refused('414 URI Too Long', 'the request line is longer than %d bytes' % MAX_LINE)
-    line = _REQUEST_LINE.fullmatch(lines[0])
+    line = _REQUEST_LINE.fullmatch(first)
     if not line:
         raise Refused('400 Bad Request', 'the request line is malformed')
-    method, target, major, minor = (group.decode('latin-1') for group in line.groups())
+    method, target, major, minor = line.groups()
     if major != '1':
         raise Refused('505 HTTP Version Not Supported', 'only HTTP/1.1 and HTTP/1.0 are spoken')
     old = minor == '0'
-    fields = _fields(lines[1:])
-    if not old and 'host' not in fields:
+    fields = _known_fields(rest) if len(rest) <= _KNOWN_SIZE else _parse_fields(rest)
+    if not old and not fields.has_host:
         raise Refused('400 Bad Request', 'the header field "host" is missing')
     path, query = _split_target(method, target)
+    if '%' in path:
+        path = unquote_to_bytes(path.encode('latin-1')).decode('latin-1')
     return Head(
-        method=method,
-        target=target,
-        path=unquote_to_bytes(path.encode('latin-1')).decode('latin-1'),
-        query=query,
-        version='HTTP/1.0' if old else 'HTTP/1.1',
-        fields=fields,
-        length=_length(fields),
-        chunked=_is_chunked(fields, old),
-        keep_alive=_keeps_alive(fields, old),
-        expects_continue=_expects_continue(fields, old),
+        method,
+        target,
+        path,
+        query,
+        'HTTP/1.0' if old else 'HTTP/1.1',
+        fields,
+        fields.coding is not None and _is_chunked(fields, old),
+        'close' not in fields.options and (not old or 'keep-alive' in fields.options),
+        fields.expectation is not None and not old and _expects_continue(fields),
     )
 
 
-def parse_field(line: bytes) -> tuple[str, str]:
+def parse_field(line: str) -> tuple[str, str]:
     """Returns name, in lower case, and value of a header field.
 
     Raises :class:`Refused`.
@@ -105,10 +129,11 @@ def parse_field(line: bytes) -> tuple[str, str]:
     if not field:
         raise Refused('400 Bad Request', 'a header field is malformed')
     name, value = field.groups()
-    return name.decode('latin-1').lower(), value.decode('latin-1')
+    return name.lower(), value
 
 
-def _fields(lines: list[bytes]) -> dict[str, str]:
+def _parse_fields(text: str) -> Fields:
+    lines = text.split('\r\n') if text else []
     if len(lines) > MAX_FIELDS:
         raise Refused(
             '431 Request Header Fields Too Large', 'more than %d header fields' % MAX_FIELDS
@@ -122,18 +147,41 @@ def _fields(lines: list[bytes]) -> dict[str, str]:
             raise Refused('400 Bad Request', 'the header field "%s" comes twice' % name)
         else:
             fields[name] += ', ' + value
-    return fields
+    return Fields(
+        _environ(fields),
+        'host' in fields,
+        _length(fields),
+        fields.get('transfer-encoding'),
+        tuple(option.strip() for option in fields.get('connection', '').lower().split(',')),
+        fields.get('expect'),
+    )
+
+
+_known_fields = functools.lru_cache(_KNOWN_FIELDS)(_parse_fields)
+
+
+def _environ(fields: dict[str, str]) -> dict[str, str]:
+    environ = {}
+    for name, value in fields.items():
+        # With an underscore it could be taken for another field.
+        if '_' not in name:
+            key = name.upper().replace('-', '_')
+            plain = key in ('CONTENT_TYPE', 'CONTENT_LENGTH')
+            environ[key if plain else 'HTTP_' + key] = value
+    return environ
 
 
 def _split_target(method: str, target: str) -> tuple[str, str]:
-    if target == '*' or method == 'CONNECT':
-        return '', ''
-    absolute = _ABSOLUTE.match(target)
-    if absolute:
+    if not target.startswith('/'):
+        if target == '*' or method == 'CONNECT':
+            return '', ''
+        absolute = _ABSOLUTE.match(target)
+        if not absolute:
+            raise Refused('400 Bad Request', 'the request target must start with a slash')
         target = target[absolute.end() :]
         target = target if target.startswith('/') else '/' + target
-    if not target.startswith('/'):
-        raise Refused('400 Bad Request', 'the request target must start with a slash')
+    elif method == 'CONNECT':
+        return '', ''
     path, _, query = target.partition('?')
     return path, query
 
@@ -147,28 +195,17 @@ def _length(fields: dict[str, str]) -> int | None:
     return int(length)
 
 
-def _is_chunked(fields: dict[str, str], old: bool) -> bool:
-    coding = fields.get('transfer-encoding')
-    if coding is None:
-        return False
-    if 'content-length' in fields:
+def _is_chunked(fields: Fields, old: bool) -> bool:
+    if fields.length is not None:
         raise Refused('400 Bad Request', 'both Content-Length and Transfer-Encoding')
     if old:
         raise Refused('400 Bad Request', 'HTTP/1.0 has no Transfer-Encoding')
-    if coding.lower() != 'chunked':
+    if fields.coding is None or fields.coding.lower() != 'chunked':
         raise Refused('501 Not Implemented', 'the only Transfer-Encoding is "chunked"')
     return True
 
 
-def _keeps_alive(fields: dict[str, str], old: bool) -> bool:
-    options = [option.strip() for option in fields.get('connection', '').lower().split(',')]
-    return 'close' not in options and (not old or 'keep-alive' in options)
-
-
-def _expects_continue(fields: dict[str, str], old: bool) -> bool:
-    expectation = fields.get('expect')
-    if expectation is None or old:
-        return False
-    if expectation.lower() != '100-continue':
+def _expects_continue(fields: Fields) -> bool:
+    if fields.expectation is None or fields.expectation.lower() != '100-continue':
         raise Refused('417 Expectation Failed', 'the only expectation is "100-continue"')
     return True

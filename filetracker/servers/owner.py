@@ -17,23 +17,35 @@ from gevent.event import Event
 from gevent.socket import wait_read
 from gevent.threadpool import ThreadPool
 
-from filetracker.errors import FiletrackerError, StoreUnusable
+from filetracker.errors import FiletrackerError, NotWritable, StoreUnusable
+from filetracker.servers.base import Server
 from filetracker.servers.files import FiletrackerServer
 from filetracker.servers.http import HttpServer, Patience
+from filetracker.servers.migration import MigrationFiletrackerServer
 from filetracker.servers.processes import READY, say
+from filetracker.servers.protection import Protection
 from filetracker.servers.settings import Settings
-from filetracker.servers.storage import open_storage
+from filetracker.servers.storage import Storage, open_storage, takes_changes
+from filetracker.servers.storage.control import Control
 
 logger = logging.getLogger(__name__)
 
+# How many wait for the fallback at once.
+_ASKING = 8
 _LAST_WORDS = 0.5
 _CLOSING = 10.0
 # Where the parent has died, another one may wait for the store.
 _ORPHANED = 1.0
 _GAVE_UP = 3
+# How often a disk that failed is tried, and how long requests may take when it works again.
+_TRY_AGAIN = 1.0
+_LAST_REQUESTS = 3.0
 # What the process has open by itself, and what one call of the store has at most, with room.
 _OWN_DESCRIPTORS = 64
 _WORKER_DESCRIPTORS = 2
+_FEW_CONNECTIONS = 100
+# The most files that are kept open for the next who wants them.
+_MOST_SHELVED = 4096
 
 T = TypeVar('T')
 
@@ -46,34 +58,65 @@ def run(settings: Settings, listener: socket.socket, say_ready: int, lifeline: i
     # Ctrl-C reaches the parent too, which says what is to be done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gevent.reinit()
-    descriptors = _allow_many_files()
     try:
-        storage = open_storage(settings.dir)
+        most_connections, most_shelved = _share(_allow_many_files(), settings.workers)
+        protection = Protection(settings)
+        storage = open_storage(settings.dir, settings.compression)
     except FiletrackerError as error:
         say(say_ready, str(error))
         return 1
-    run_on_pool = _Pool(settings.workers)
-    application = FiletrackerServer(storage=storage, run=run_on_pool, max_size=settings.max_size)
-    patience = Patience(settings.idle_timeout, settings.keep_alive_timeout)
-    # A connection takes one descriptor, the file that goes over it another.
-    spare = descriptors - _OWN_DESCRIPTORS - _WORKER_DESCRIPTORS * settings.workers
-    server = HttpServer(listener, application, patience, max(1, spare // 2))
     stop = Event()
+    storage.shelf.most = most_shelved
+    run_on_pool = _Pool(settings.workers)
+    disk = _Disk(settings.dir, stop)
+    run_on_pool.when_not_writable = disk.wait
+    files = _application(settings, storage, run_on_pool)
+    application = protection.around(files, storage, run_on_pool)
+    patience = Patience(settings.idle_timeout, settings.keep_alive_timeout)
+    server = HttpServer(listener, application, patience, most_connections, protection.encrypt)
     gevent.signal_handler(signal.SIGTERM, stop.set)
     gevent.spawn(_watch, lifeline, stop)
+    protection.keep_fresh(run_on_pool)
+    control = _control(settings.dir)
     server.start()
     say(say_ready, READY)
     stop.wait()
     stop_timeout = settings.stop_timeout if _is_told(lifeline) else _ORPHANED
+    if disk.works_again:
+        stop_timeout = min(stop_timeout, _LAST_REQUESTS)
     # Should a disk hang now, nobody would come to the end of it.
     limit = threading.Timer(stop_timeout + _CLOSING, os._exit, (1,))
     limit.daemon = True
     limit.start()
     if not server.stop(stop_timeout):
         logger.warning('cut off the requests that did not finish in time')
+    if control:
+        run_on_pool(control.close)
     if not server.is_busy:
         run_on_pool(storage.close)
     return 0
+
+
+def _application(settings: Settings, storage: Storage, run: Callable[..., Any]) -> Server:
+    if not settings.fallback_url:
+        return FiletrackerServer(storage=storage, run=run, max_size=settings.max_size)
+    return MigrationFiletrackerServer(
+        settings.fallback_url,
+        storage=storage,
+        run=run,
+        max_size=settings.max_size,
+        # Who waits for another server must not keep others from the disk.
+        ask=_Pool(_ASKING),
+    )
+
+
+def _control(directory: str) -> Control | None:
+    """Lets commands on this machine look at the store; without that, the rest goes on."""
+    try:
+        return Control(directory)
+    except OSError as error:
+        logger.warning('no check or backup is possible while this serves: %s', error)
+        return None
 
 
 class _Pool:
@@ -82,12 +125,16 @@ class _Pool:
     def __init__(self, size: int) -> None:
         self._threads = ThreadPool(size)
         self._gave_up = False
+        #: Called when the store can only be read.
+        self.when_not_writable: Callable[[], object] = lambda: None
 
     def __call__(self, function: Callable[..., T], *arguments: Any) -> T:
         result, error = self._threads.apply(_outcome, (function, arguments))
         if error is None:
             return result
-        if isinstance(error, StoreUnusable):
+        if isinstance(error, NotWritable):
+            self.when_not_writable()
+        elif isinstance(error, StoreUnusable):
             self._give_up()
         raise error
 
@@ -97,6 +144,31 @@ class _Pool:
             self._gave_up = True
             logger.critical('the store cannot be used any more by this process')
             gevent.spawn_later(_LAST_WORDS, os._exit, _GAVE_UP)
+
+
+class _Disk:
+    """The disk of a store that can only be read, until it takes changes again."""
+
+    def __init__(self, directory: str, stop: Event) -> None:
+        self._directory = directory
+        self._stop = stop
+        self._waits = False
+        #: Whether another process should open the store now.
+        self.works_again = False
+
+    def wait(self) -> None:
+        """Lets this process stop as soon as the disk works; returns at once."""
+        if not self._waits:
+            self._waits = True
+            gevent.spawn(self._wait)
+
+    def _wait(self) -> None:
+        trying = ThreadPool(1)
+        while not trying.apply(takes_changes, (self._directory,)):
+            gevent.sleep(_TRY_AGAIN)
+        logger.warning('the disk takes changes again; the store is opened anew')
+        self.works_again = True
+        self._stop.set()
 
 
 def _outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, Any]:
@@ -121,6 +193,24 @@ def _watch(lifeline: int, stop: Event) -> None:
     """Waits for the parent to close its end, or to die."""
     wait_read(lifeline)
     stop.set()
+
+
+def _share(descriptors: int, workers: int) -> tuple[int, int]:
+    """Returns how many connections there may be, and how many files on the shelf."""
+    taken = _OWN_DESCRIPTORS + _WORKER_DESCRIPTORS * workers
+    # A connection takes one descriptor, the file that goes over it another.
+    shelved = min(_MOST_SHELVED, max(0, descriptors - taken) // 8)
+    most = (descriptors - taken - shelved) // 2
+    if most < 1:
+        raise FiletrackerError(
+            'only %d files may be open at a time (ulimit -n), and at least %d are needed'
+            % (descriptors, taken + 2)
+        )
+    if most < _FEW_CONNECTIONS:
+        logger.warning(
+            'only %d files may be open at a time (ulimit -n), which is little', descriptors
+        )
+    return most, shelved
 
 
 def _allow_many_files() -> int:

@@ -15,10 +15,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from types import FrameType
 from typing import NoReturn
 
 from filetracker.errors import FiletrackerError
+from filetracker.servers.logs import logging_aside
 from filetracker.servers.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -31,11 +33,13 @@ STOP = b'stop'
 
 _BACKLOG = 1024
 _MAX_PAUSE = 5.0
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def serve(settings: Settings, on_ready: Callable[[], None] = lambda: None) -> None:
     """Serves until SIGTERM or SIGINT, of which a second one ends requests in flight at once.
+
+    SIGHUP makes it read again the files that the settings name.
 
     Calls ``on_ready`` when it serves for the first time. To be called on the main thread. Raises
     :class:`~filetracker.errors.FiletrackerError` if it cannot listen or the store cannot be
@@ -62,12 +66,14 @@ class _Parent:
         self._lifeline = -1
 
     def run(self, on_ready: Callable[[], None]) -> None:
-        address = _url(self._listener)
+        address = _url(self._listener, 'https' if self._settings.tls_cert else 'http')
+        host = self._listener.getsockname()[0]
         with _handling(self._on_signal):
             try:
                 said = self._start()
                 if said == READY:
                     logger.info('filetracker-server: serving %s on %s', self._settings.dir, address)
+                    self._warn(host)
                     on_ready()
                     self._keep_alive()
                 elif not self._stopping:
@@ -75,6 +81,14 @@ class _Parent:
             finally:
                 self._cut_lifeline()
                 self._wait()
+
+    def _warn(self, host: str) -> None:
+        if not self._settings.access and not ip_address(host.partition('%')[0]).is_loopback:
+            logger.warning(
+                'there is no access control (--access): who reaches %s can read, replace and '
+                'delete every file',
+                host,
+            )
 
     def _keep_alive(self) -> None:
         failures = 0
@@ -120,6 +134,8 @@ class _Parent:
         if not self._owner:
             for number in _SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            # Until it can read anything again, which it just did.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             os.close(self._lifeline)
             os.close(ready)
@@ -144,6 +160,11 @@ class _Parent:
             time.sleep(0.05)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            if self._owner:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._owner, number)
+            return
         if self._stopping and self._owner:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._owner, signal.SIGKILL)
@@ -165,18 +186,24 @@ def _own(settings: Settings, listener: socket.socket, say_ready: int, lifeline: 
     """Becomes the owner, and never returns."""
     status = 1
     try:
-        try:
-            from filetracker.servers import owner
-        except ImportError as error:
-            say(say_ready, '%s; install filetracker[server]' % error)
-            os._exit(1)
-        status = owner.run(settings, listener, say_ready, lifeline)
-    except BaseException:
-        logger.exception('the process that owns the store failed')
+        with logging_aside():
+            status = _owned(settings, listener, say_ready, lifeline)
     finally:
-        logging.shutdown()
         # Threads of the pool may be in the middle of something, and need not be waited for.
         os._exit(status)
+
+
+def _owned(settings: Settings, listener: socket.socket, say_ready: int, lifeline: int) -> int:
+    try:
+        from filetracker.servers import owner
+    except ImportError as error:
+        say(say_ready, '%s; install filetracker[server]' % error)
+        return 1
+    try:
+        return owner.run(settings, listener, say_ready, lifeline)
+    except BaseException:
+        logger.exception('the process that owns the store failed')
+        return 1
 
 
 def _flush_output() -> None:
@@ -217,6 +244,6 @@ def _listening(settings: Settings) -> socket.socket:
         raise FiletrackerError('cannot listen on %s:%d: %s' % (*address, reason)) from None
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, scheme: str) -> str:
     host, port = listener.getsockname()[:2]
-    return 'http://%s:%d' % ('[%s]' % host if ':' in host else host, port)
+    return '%s://%s:%d' % (scheme, '[%s]' % host if ':' in host else host, port)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from filetracker.errors import FiletrackerError
 from filetracker.servers import daemon, processes
 from filetracker.servers.logs import configure_logging
-from filetracker.servers.settings import DEFAULT_PORT, NO_FALLBACK_YET, Settings, parse_settings
+from filetracker.servers.settings import DEFAULT_PORT, Settings, parse_settings
 
 __all__ = ['DEFAULT_PORT', 'db_init', 'main', 'serve']
 
@@ -19,13 +19,15 @@ def main(args: Sequence[str] | None = None) -> int:
     """Runs the server: in the background, and returns when it serves; or with ``-D`` right here.
 
     Exits with status 1 and one line on standard error if that fails, with 2 if the arguments are
-    wrong.
+    wrong. Behind ``access`` it is :mod:`filetracker.scripts.access`.
     """
     arguments = sys.argv[1:] if args is None else list(args)
+    if arguments[:1] == ['access']:
+        from filetracker.scripts import access
+
+        return access.main(arguments[1:])
     settings = parse_settings(arguments)
     try:
-        if settings.fallback_url:
-            raise FiletrackerError(NO_FALLBACK_YET)
         if settings.daemonize:
             daemon.start(settings, arguments)
         else:

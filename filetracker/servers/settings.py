@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from filetracker.gz import COMPRESSIONS, DEFAULT_COMPRESSION
 
 DEFAULT_PORT = 9999
 
-NO_FALLBACK_YET = 'the fallback to another server comes with a later release'
-
+_PATHS = ('log', 'log_config', 'pid_file', 'access', 'tls_cert', 'tls_key', 'tls_client_ca')
+_COMPRESSION = 'FILETRACKER_COMPRESSION'
+_PLAIN_URL = re.compile(r'[!$-;=@-~]+\Z')
+_THIS_HOST = ('localhost', '127.0.0.1', '::1')
+_ANY_HOST = ('', '0.0.0.0', '::')
 _LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 
 
@@ -28,7 +35,12 @@ class Settings:
     pid_file: str | None
     fallback_url: str | None
     workers: int
+    compression: str
     max_size: int | None
+    access: str | None
+    tls_cert: str | None
+    tls_key: str | None
+    tls_client_ca: str | None
     idle_timeout: float
     keep_alive_timeout: float
     stop_timeout: float
@@ -44,9 +56,16 @@ def parse_settings(
     if not told.dir:
         parser.error('no directory: use -d, or set FILETRACKER_DIR')
     told.dir = os.path.abspath(told.dir)
+    told.compression = told.compression or environment.get(_COMPRESSION) or DEFAULT_COMPRESSION
+    if told.compression not in COMPRESSIONS:
+        parser.error('%s must be one of %s' % (_COMPRESSION, ', '.join(COMPRESSIONS)))
+    if told.fallback_url and _is_itself(told):
+        parser.error('argument --fallback-url: %s is this server itself' % told.fallback_url)
     if told.daemonize and not told.pid_file:
         told.pid_file = os.path.join(told.dir, 'filetracker-server.pid')
-    for path in ('log', 'log_config', 'pid_file'):
+    if not told.tls_cert and (told.tls_key or told.tls_client_ca):
+        parser.error('--tls-key and --tls-client-ca need --tls-cert')
+    for path in _PATHS:
         if getattr(told, path):
             setattr(told, path, os.path.abspath(getattr(told, path)))
     return Settings(**vars(told))
@@ -56,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog='filetracker-server',
         description='Serves the files of a directory over HTTP.',
+        epilog='"filetracker-server access --help" tells of credentials for --access.',
     )
     parser.add_argument(
         '-d', '--dir', help='the directory of the store (default: FILETRACKER_DIR, environment)'
@@ -107,7 +127,10 @@ def _parser() -> argparse.ArgumentParser:
         '(default: of a daemon DIR/filetracker-server.pid)',
     )
     parser.add_argument(
-        '--fallback-url', metavar='URL', help='the server that has what this one has not'
+        '--fallback-url',
+        type=_url,
+        metavar='URL',
+        help='the server to which clients are sent for files that are not here',
     )
     parser.add_argument(
         '--workers',
@@ -117,11 +140,29 @@ def _parser() -> argparse.ArgumentParser:
         help='threads for disk and computing (default: %(default)s)',
     )
     parser.add_argument(
+        '--compression',
+        choices=COMPRESSIONS,
+        help='what uploads that come plain are compressed for '
+        '(default: %s, environment, else %s)' % (_COMPRESSION, DEFAULT_COMPRESSION),
+    )
+    parser.add_argument(
         '--max-size',
         type=_positive,
         metavar='BYTES',
         help='the most plain bytes that a file may have (default: no limit)',
     )
+    parser.add_argument(
+        '--access',
+        metavar='FILE',
+        help='who may do what: a file that "filetracker-server access" makes and changes '
+        '(default: everybody may do everything)',
+    )
+    for flag, what in (
+        ('--tls-cert', 'the certificate, with those up to its authority; turns TLS on'),
+        ('--tls-key', 'the private key (default: it is in the file of the certificate)'),
+        ('--tls-client-ca', 'the authorities that clients must have a certificate of'),
+    ):
+        parser.add_argument(flag, metavar='FILE', help='in PEM: ' + what)
     for flag, default, what in (
         ('--idle-timeout', 60.0, 'how long a peer may be silent inside a request'),
         ('--keep-alive-timeout', 75.0, 'how long a connection may wait for its next request'),
@@ -158,7 +199,30 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    is_for_files = parts.scheme in ('http', 'https') and parts.hostname and parts.port != 0
+    # It becomes a header of answers, with a name behind it.
+    if not is_for_files or not _PLAIN_URL.match(text):
+        raise ValueError
+    if parts.username is not None:
+        raise argparse.ArgumentTypeError('credentials in it would be told to every client')
+    return text.rstrip('/')
+
+
+def _is_itself(told: argparse.Namespace) -> bool:
+    """Whether clients would be sent back to where they come from; not if that is found out late."""
+    parts = urlsplit(told.fallback_url)
+    scheme, port = ('https', 443) if told.tls_cert else ('http', 80)
+    if parts.scheme != scheme or (parts.port or port) != told.port:
+        return False
+    if told.listen_on in _ANY_HOST + _THIS_HOST:
+        return parts.hostname in _THIS_HOST
+    return parts.hostname == told.listen_on
+
+
 # What argparse says of a bad value: "invalid port value: '99999'".
 _port.__name__ = 'port'
 _positive.__name__ = 'number'
 _seconds.__name__ = 'time'
+_url.__name__ = 'http URL'

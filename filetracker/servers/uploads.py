@@ -74,7 +74,9 @@ def announced(environ: Environ, limit: int | None) -> Announced:
         )
     except ValueError as error:
         raise BadUpload(str(error)) from None
-    if limit is not None and said.size is not None and said.size > limit:
+    length = environ.get('CONTENT_LENGTH', '')
+    sizes = [said.size or 0, int(length) if length.isdigit() and not said.gzipped else 0]
+    if limit is not None and max(sizes) > limit:
         raise TooLarge(limit)
     return said
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import math
+import os
 import socket as sockets
 import struct
 import time
+from typing import Any
 
 import gevent
 from gevent.socket import socket
 
 _READ_SIZE = 1 << 16
-_ABORT = struct.pack('ii', 1, 0)
+_FILE_SIZE = 4 << 20
+# What no socket says, but a disk.
+_UNREADABLE = (errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.EREMOTEIO, errno.ENODATA)
+_READ, _WRITE = 1, 2
 _STEPS = 100
 # Shorter sleeps do not look for the input of others.
 _TURN = 0.0001
@@ -26,17 +33,33 @@ class Lost(Exception):
 
 
 class Wire:
-    """A connected socket. Reading and sending wait ``patience`` seconds for each bit of progress.
+    """A connected socket, which it takes over.
 
-    Reading raises ``TimeoutError`` when that is over, and another ``OSError`` when the connection
-    is lost.
+    Reading and sending wait ``patience`` seconds for each bit of progress; somebody has to call
+    :meth:`expire` now and then. Reading raises ``TimeoutError`` when that is over, and another
+    ``OSError`` when the connection is lost.
     """
 
+    ABORT = struct.pack('ii', 1, 0)
+
     def __init__(self, connected: socket, patience: float) -> None:
+        # Sockets of gevent cost more time than all of what is done here.
+        self._socket = sockets.socket(fileno=connected.detach())
+        self._socket.setblocking(False)
         # Without it the second of two small sends waits for an acknowledgement of the first.
         with contextlib.suppress(OSError):
-            connected.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
-        self._socket = connected
+            self._socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
+        self._hub = gevent.get_hub()
+        self._readable = self._hub.loop.io(self._socket.fileno(), _READ)
+        self._writable = self._hub.loop.io(self._socket.fileno(), _WRITE)
+        self._waiting: Any = None
+        self._expires = math.inf
+        self._closed = False
+        # Whether the last read took all that was there.
+        self._dry = True
+        self._prepare(patience)
+
+    def _prepare(self, patience: float) -> None:
         self._patience = patience
         # What was read; it is taken by moving on in it, as tiny pieces of it may be taken.
         self._ahead = b''
@@ -60,12 +83,21 @@ class Wire:
     def fill(self, deadline: float | None = None) -> bool:
         """Adds to ``ahead`` what comes next; ``False`` at the end of the stream.
 
-        Waits until ``deadline`` (of ``time.monotonic``) where that is given.
+        Waits until ``deadline`` (of ``time.monotonic``) where that is given, not at all if it is 0.
         """
-        wait = self._patience if deadline is None else max(0.001, deadline - time.monotonic())
-        self._socket.settimeout(wait)
-        received = self._socket.recv(_READ_SIZE)
-        self._ahead = self.ahead + received
+        if deadline is None:
+            deadline = time.monotonic() + self._patience
+        in_time = self._wait(self._readable, deadline) if self._dry else True
+        while True:
+            try:
+                received = self._socket.recv(_READ_SIZE)
+                break
+            except BlockingIOError:
+                if not in_time:
+                    raise TimeoutError('timed out') from None
+                in_time = self._wait(self._readable, deadline)
+        self._dry = len(received) < _READ_SIZE
+        self._ahead = self.ahead + received if self._ahead else received
         return bool(received)
 
     def step(self) -> None:
@@ -80,11 +112,21 @@ class Wire:
     def read_into(self, buffer: memoryview) -> int:
         """Fills a part of ``buffer``; returns how many bytes, 0 at the end of the stream."""
         taken = self.take(len(buffer))
-        if not taken:
-            self._socket.settimeout(self._patience)
-            return self._socket.recv_into(buffer)
-        buffer[: len(taken)] = taken
-        return len(taken)
+        if taken:
+            buffer[: len(taken)] = taken
+            return len(taken)
+        deadline = time.monotonic() + self._patience
+        in_time = self._wait(self._readable, deadline) if self._dry else True
+        while True:
+            try:
+                count = self._socket.recv_into(buffer)
+                break
+            except BlockingIOError:
+                if not in_time:
+                    raise TimeoutError('timed out') from None
+                in_time = self._wait(self._readable, deadline)
+        self._dry = count < len(buffer)
+        return count
 
     def read_line(self, limit: int) -> bytes:
         """Returns a line without its CR LF.
@@ -98,20 +140,103 @@ class Wire:
                 raise EOFError
         return self.take(end + 2 - self._taken)[:-2]
 
-    def send(self, data: bytes) -> None:
-        """Sends all of it. Raises :class:`Lost`."""
-        self._socket.settimeout(self._patience)
-        view = memoryview(data)
+    def send(self, data: bytes, more: bool = False) -> None:
+        """Sends all of it; ``more`` is to follow at once. Raises :class:`Lost`."""
+        flags = sockets.MSG_MORE if more else 0
         try:
-            while view:
-                view = view[self._socket.send(view) :]
+            sent = self._socket.send(data, flags)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise Lost(str(error)) from None
+        if sent < len(data):
+            self._send_rest(memoryview(data)[sent:], flags)
+
+    def send_joined(self, head: bytes, body: bytes) -> None:
+        """Sends one behind the other, without a copy of them. Raises :class:`Lost`."""
+        try:
+            sent = self._socket.sendmsg([head, body])
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise Lost(str(error)) from None
+        if sent < len(head):
+            self._send_rest(memoryview(head)[sent:], sockets.MSG_MORE)
+            sent = len(head)
+        if sent < len(head) + len(body):
+            self._send_rest(memoryview(body)[sent - len(head) :], 0)
+
+    def send_file(self, descriptor: int, start: int, stop: int) -> int:
+        """Sends a part of a file, as much as is there; returns how many bytes.
+
+        Raises :class:`Lost`, and ``OSError`` where the file cannot be read.
+        """
+        position = start
+        while position < stop:
+            asked = min(stop - position, _FILE_SIZE)
+            try:
+                count = os.sendfile(self._socket.fileno(), descriptor, position, asked)
+            except BlockingIOError:
+                self._wait_to_send()
+                continue
+            except OSError as error:
+                if error.errno in _UNREADABLE:
+                    raise
+                raise Lost(str(error)) from None
+            if not count:
+                break
+            position += count
+            if count < asked and position < stop:
+                # There is no room for more, or the file ends here.
+                self._wait_to_send()
+        return position - start
+
+    def _send_rest(self, view: memoryview, flags: int) -> None:
+        while view:
+            self._wait_to_send()
+            try:
+                view = view[self._socket.send(view, flags) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise Lost(str(error)) from None
+
+    def _wait_to_send(self) -> None:
+        try:
+            if not self._wait(self._writable, time.monotonic() + self._patience):
+                raise Lost('it takes nothing')
         except OSError as error:
             raise Lost(str(error)) from None
 
-    def end_reading(self) -> None:
-        """Makes whoever waits for input see the end of the stream, behind what has arrived."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(sockets.SHUT_RD)
+    def _wait(self, watcher: Any, deadline: float) -> bool:
+        """Waits until something can be read or sent; whether that was so by the deadline."""
+        if self._closed:
+            raise ConnectionAbortedError('the connection was closed here')
+        self._expires = deadline
+        self._waiting = watcher
+        try:
+            while deadline:
+                try:
+                    self._hub.wait(watcher)
+                    return True
+                except TimeoutError:
+                    # It may have been meant for the wait before this one.
+                    if time.monotonic() >= self._expires:
+                        break
+            return False
+        finally:
+            self._waiting = None
+
+    def expire(self, now: float) -> None:
+        """Ends a wait whose time is over at ``now`` (of ``time.monotonic``)."""
+        if self._waiting is not None and now >= self._expires:
+            self._hub.cancel_wait(self._waiting, TimeoutError('timed out'))
+
+    def stop_waiting(self) -> None:
+        """Ends a wait for input, behind what has arrived, as if its time was over."""
+        if self._waiting is self._readable:
+            self._expires = 0.0
+            self.expire(0.0)
 
     def linger(self, seconds: float, silence: float) -> None:
         """Ends the sending side and drops what still comes, until the peer ends its own.
@@ -120,20 +245,30 @@ class Wire:
         from a peer that is still sending. Lasts at most ``seconds``, and ``silence`` without input.
         """
         until = time.monotonic() + seconds
+        self._shut(sockets.SHUT_WR)
         with contextlib.suppress(OSError):
-            self._socket.shutdown(sockets.SHUT_WR)
             while (now := time.monotonic()) < until:
                 self.take(len(self._ahead))
                 self.step()
                 if not self.fill(min(until, now + silence)):
                     return
 
+    def _shut(self, side: int) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(side)
+
     def abort(self) -> None:
         """Resets the connection, so that no peer can take what it has got for complete."""
         with contextlib.suppress(OSError):
-            self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, _ABORT)
+            self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, self.ABORT)
         self.close()
 
     def close(self) -> None:
         """Closes the connection; it may be called twice."""
-        self._socket.close()
+        if not self._closed:
+            self._closed = True
+            self._hub.cancel_waits_close_and_then(
+                (self._readable, self._writable),
+                ConnectionAbortedError('the connection was closed here'),
+                self._socket.close,
+            )

@@ -86,6 +86,14 @@ def test_a_daemon_without_a_directory_is_one_line_and_1(tmp_path: Path) -> None:
     assert line == 'cannot use %s as a store: Not a directory' % (tmp_path / 'file' / 'store')
 
 
+def test_a_daemon_says_why_it_cannot_serve_where_its_log_has_no_room(store: Path) -> None:
+    store.mkdir()
+    (store / 'blobs').touch()
+    (store / 'filetracker-server.log').symlink_to('/dev/full')
+
+    assert failure('-d', str(store), '-p', '0').startswith('cannot use %s as a store: ' % store)
+
+
 def test_main_daemonizes_and_returns(store: Path) -> None:
     code = (
         'from filetracker.servers.run import main; main(["-l", "127.0.0.1", "-p", "0"]); print(1)'

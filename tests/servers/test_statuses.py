@@ -15,10 +15,13 @@ STATUSES = {
     errors.TooLarge(5): 413,
     errors.NotFound('n'): 404,
     errors.NameConflict('n', 'o'): 409,
+    errors.PreconditionFailed('m'): 412,
     errors.StoreFull(): 507,
+    errors.QuotaExceeded('a', 5): 507,
     errors.Busy('m'): 503,
     errors.StoreUnusable('m'): 503,
     errors.StoreInUse('d'): 503,
+    errors.NotWritable(): 503,
     errors.Damaged('n'): 500,
     errors.FiletrackerError('m'): 500,
     TimeoutError('m'): 408,
@@ -34,7 +37,9 @@ def test_an_error_has_its_status(error: Exception) -> None:
     status, sentence = status_of(error)
 
     assert status.startswith('%d ' % STATUSES[error])
-    if status.startswith(('4', '507')) or isinstance(error, (errors.Busy, errors.Damaged)):
+    if status.startswith(('4', '507')) or isinstance(
+        error, (errors.Busy, errors.Damaged, errors.NotWritable)
+    ):
         assert sentence == str(error)
     elif status.startswith('503'):
         assert sentence.endswith('; try again')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ import requests
 from filetracker.errors import FiletrackerError
 from filetracker.servers.base import status_of
 from filetracker.servers.files import FiletrackerServer
-from filetracker.servers.migration import MigrationFiletrackerServer
+from tests.support import wait_for
 from tests.wire.raw import date
 
 LARGE = bytes(range(256)) * 4000
@@ -81,6 +82,31 @@ def test_the_application_keeps_the_rules_of_wsgi(
     assert part[2] == content[1:4]
     assert (known[0], known[2]) == ('304 Not Modified', b'')
     assert listed[2] == b'a/b\n'
+
+
+@pytest.mark.parametrize('content', [b'small', LARGE, LARGE * 3], ids=['small', 'large', 'larger'])
+def test_what_is_on_the_shelf_keeps_the_rules_of_wsgi(
+    application: FiletrackerServer, content: bytes
+) -> None:
+    application.storage.shelf.most = 10
+    query = 'last_modified=' + date(1000).replace(' ', '%20')
+    gzipped = gzip.compress(random.Random(1).randbytes(len(content)))
+    call(application, 'PUT', '/files/a', query, gzipped, HTTP_CONTENT_ENCODING='gzip')
+
+    def shelved() -> bool:
+        answer = call(application, 'GET', '/files/a', HTTP_ACCEPT_ENCODING='gzip')
+        assert answer[2] == gzipped
+        return application.storage.shelf.get('a') is not None
+
+    wait_for(shelved)
+    for _ in range(2):
+        assert shelved()
+        head = call(application, 'HEAD', '/files/a', HTTP_ACCEPT_ENCODING='gzip')
+        part = call(
+            application, 'GET', '/files/a', HTTP_ACCEPT_ENCODING='gzip', HTTP_RANGE='bytes=5-'
+        )
+        assert head[1]['Content-Length'] == str(len(gzipped))
+        assert part[2] == gzipped[5:]
 
 
 @pytest.mark.parametrize(
@@ -164,11 +190,6 @@ def test_a_server_needs_a_directory(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(FiletrackerError, match='FILETRACKER_DIR'):
         FiletrackerServer()
-
-
-def test_the_fallback_is_not_there_yet(tmp_path: Path) -> None:
-    with pytest.raises(FiletrackerError, match='comes with a later release'):
-        MigrationFiletrackerServer('http://localhost:1', str(tmp_path))
 
 
 def test_an_error_that_is_not_in_the_table_tells_nothing() -> None:

@@ -31,7 +31,9 @@ def settled(server: LiveServer) -> Callable[[], None]:
 
 def unfinished(server: LiveServer) -> list[str]:
     """Returns what shows that an upload is under way: notes, and open files without a name."""
-    notes = [path.name for path in (server.base_dir / 'spool').iterdir()]
+    spool = (server.base_dir / 'spool').iterdir()
+    # The door for commands is always there.
+    notes = [path.name for path in spool if not path.is_socket()]
     return notes + [target for target in descriptors(server) if target.endswith(' (deleted)')]
 
 

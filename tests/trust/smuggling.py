@@ -99,6 +99,7 @@ _REFUSED_CHUNKS = {
     'an extension with a bare carriage return': b'5;a\rb\r\nhello\r\n' + _ENDED,
     'a chunk longer than its size': b'5\r\nhello, world\r\n' + _ENDED,
     'a chunk shorter than its size': b'6\r\nhello\r\n' + _ENDED,
+    'a chunk of more than ever comes': b'f' * 15 + b'\r\nhello\r\n' + _ENDED,
     'a chunk without its end': b'5\r\nhello' + _ENDED,
     'a chunk that ends with a bare line feed': b'5\r\nhello\n' + _ENDED,
     'a trailer that is none': b'0\r\n' + SMUGGLED + b'\r\n',

@@ -26,7 +26,11 @@ from tests.wire.raw import Peer, dated, get, listing, request
 #: What a server may say of itself; other faults of the server are its fault.
 _ALLOWED = {501, 505, 507}
 
-pytestmark = pytest.mark.timeout(3600 if SOAK else 120)
+pytestmark = [
+    pytest.mark.timeout(3600 if SOAK else 120),
+    pytest.mark.filterwarnings('ignore:Generating overly large repr'),
+]
+
 fuzzed = settings(
     max_examples=by_form(500, 20_000),
     deadline=None,

@@ -103,16 +103,16 @@ def test_more_connections_than_descriptors_wait_for_their_turn(server: LiveServe
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (200, 200))
     kill_owner(server)
     with ExitStack() as stack:
-        idle = [stack.enter_context(Peer(server.port)) for _ in range(20)]
-        asking = [stack.enter_context(Peer(server.port)) for _ in range(150)]
-        for peer in asking:
-            peer.send(put('turn', connection='close'))
+        for _ in range(20):
+            stack.enter_context(Peer(server.port))
+        asking = []
+        for _ in range(150):
+            asking.append(stack.enter_context(Peer(server.port)))
+            asking[-1].send(put('turn', connection='close'))
 
         for peer in asking:
             with peer:
                 assert peer.read().status == 200
-        for peer in idle:
-            assert peer.ask(get('turn')).status == 200
     assert 'Traceback' not in server.log()
 
 
@@ -126,4 +126,4 @@ def _until_503(ask: Callable[[], Answer]) -> bool:
 
 
 def _open_blobs(server: LiveServer) -> list[str]:
-    return [target for target in descriptors(server) if '/blobs/' in target]
+    return [target for target in descriptors(server) if target.endswith(' (deleted)')]

@@ -152,8 +152,8 @@ def put_gzip(name: str, plain: bytes = b'content', version: int = 1000) -> bytes
     )
 
 
-def delete(name: str, version: int = 1000) -> bytes:
-    return request('DELETE', dated('/files/' + quote(name), version))
+def delete(name: str, version: int = 1000, **fields: str | None) -> bytes:
+    return request('DELETE', dated('/files/' + quote(name), version), **fields)
 
 
 def get(name: str, **fields: str | None) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import time
 
 import pytest
 
@@ -285,6 +286,61 @@ def test_promise_17_damage_that_shows_late_breaks_the_connection(
             peer.send(get(name, accept_encoding=accepted, **fields))
             peer.read_head()
             assert peer.is_reset()
+
+
+@pytest.mark.parametrize('size', [30_000, 3_000_000])
+@pytest.mark.parametrize('ranged', [False, True])
+def test_promise_17_damage_of_what_was_read_before_is_seen(
+    shared: LiveServer, peer: Peer, name: str, size: int, ranged: bool
+) -> None:
+    peer.ask(put(name, name.encode() + LARGE[:size]))
+    time.sleep(0.2)
+    for _ in range(3):
+        answer = peer.ask(get(name, accept_encoding='gzip'))
+        assert gzip.decompress(answer.body) == name.encode() + LARGE[:size]
+    _damage(shared, name, lambda blob: blob[:-6] + b'\0\0' + blob[-4:])
+
+    with Peer(shared.port) as another:
+        range_ = 'bytes=10-' if ranged else None
+        another.send(get(name, accept_encoding='gzip', range=range_))
+        status, _ = another.read_head()
+        assert status == 500 or another.is_reset()
+
+
+def test_promise_17_damage_while_it_is_sent_breaks_the_connection(
+    shared: LiveServer, peer: Peer, name: str
+) -> None:
+    peer.ask(put(name, name.encode() + LARGE * 8))
+    time.sleep(0.2)
+    for _ in range(2):
+        peer.ask(get(name, accept_encoding='gzip'))
+    with Peer(shared.port, receive_buffer=4096) as reader:
+        reader.send(get(name, accept_encoding='gzip'))
+        reader.read_head()
+        _damage(shared, name, lambda blob: blob[:-6] + b'\0\0' + blob[-4:])
+
+        assert reader.is_reset()
+
+
+@pytest.mark.parametrize('size', [1000, 30_000, 3_000_000])
+def test_promise_18_what_was_read_before_is_read_in_each_way(
+    peer: Peer, name: str, size: int
+) -> None:
+    content = LARGE[:size]
+    peer.ask(put(name, content))
+    time.sleep(0.2)
+    for _ in range(3):
+        packed = peer.ask(get(name, accept_encoding='gzip'))
+        assert gzip.decompress(packed.body) == content
+        part = peer.ask(get(name, accept_encoding='gzip', range='bytes=7-100'))
+        assert (part.status, part.body) == (206, packed.body[7:101])
+        assert _lasting(peer.ask(head(name, accept_encoding='gzip'))) == _lasting(packed)
+        assert peer.ask(get(name)).body == content
+        assert peer.ask(get(name, if_none_match='*')).status == 304
+    peer.ask(put(name, b'other', 1001))
+    assert peer.ask(get(name)).body == b'other'
+    peer.ask(delete(name, 1001))
+    assert peer.ask(get(name, accept_encoding='gzip')).status == 404
 
 
 def test_promise_17_a_missing_blob_is_500(shared: LiveServer, peer: Peer, name: str) -> None:

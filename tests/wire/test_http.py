@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.support import LiveServer, wait_for
-from tests.wire.raw import Peer, get, head, listing, put, request
+from tests.wire.raw import Peer, get, head, http_date, listing, put, request
 
 LARGE = random.Random(3).randbytes(20_000_000)
 MARK = b'PUT /files/smuggled?last_modified=Thu,%2001%20Jan%202026%2012:00:00%20GMT HTTP/1.1\r\n'
@@ -86,6 +86,18 @@ def test_promise_44_a_body_that_is_not_wanted_is_not_asked_for(peer: Peer, name:
 
     answer = peer.ask(sent[: -len(b'content')])
     assert answer.status == 400
+    assert answer.headers['connection'] == 'close'
+
+
+def test_promise_44_a_body_that_would_change_nothing_is_not_asked_for(
+    peer: Peer, name: str
+) -> None:
+    peer.ask(put(name, version=2000))
+    sent = put(name, version=1999, expect='100-continue')
+
+    answer = peer.ask(sent[: -len(b'content')])
+    assert answer.status == 200
+    assert answer.headers['last-modified'] == http_date(2000)
     assert answer.headers['connection'] == 'close'
 
 

@@ -1,0 +1,1 @@
+"""Access control, limits and TLS of a running server."""

@@ -1,0 +1,39 @@
+"""A server with access rules, whose credentials are called as their roles are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.access.rules import RULES, TOKENS
+from tests.support import LiveServer
+from tests.wire.raw import Peer, put
+
+
+@pytest.fixture(scope='package')
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server that tests share, with one file inside and one outside of the prefix /in."""
+    folder = tmp_path_factory.mktemp('access')
+    rules = folder / 'access.toml'
+    rules.write_text(RULES)
+    with LiveServer(folder / 'store', '--access', str(rules)) as live:
+        with Peer(live.port) as peer:
+            for name in ('in/there', 'out/there', 'top'):
+                request = put(name, authorization='Bearer %s' % TOKENS['admin'])
+                assert peer.ask(request).status == 200
+        yield live
+
+
+@pytest.fixture
+def peer(shared: LiveServer) -> Iterator[Peer]:
+    """A connection to the shared server."""
+    with Peer(shared.port) as connection:
+        yield connection
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    """A file for access rules."""
+    return tmp_path / 'access.toml'

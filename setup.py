@@ -5,6 +5,15 @@ import re
 
 from setuptools import find_packages, setup
 
+# Where there are wheels of the fast engines for gzip: a client never needs a compiler. Elsewhere
+# zlib does their work.
+HAS_WHEELS = (
+    "implementation_name == 'cpython' and python_version < '3.15' and"
+    " (sys_platform == 'linux' and (platform_machine == 'x86_64' or platform_machine == 'aarch64')"
+    " or sys_platform == 'darwin' and"
+    " (platform_machine == 'x86_64' or platform_machine == 'arm64'))"
+)
+
 HERE = pathlib.Path(__file__).parent
 
 
@@ -34,13 +43,24 @@ setup(
     packages=find_packages(include=['filetracker', 'filetracker.*']),
     python_requires='>=3.10',
     install_requires=[
+        'isal>=1.7; ' + HAS_WHEELS,
         'requests>=2.25',
         'six>=1.12',
+        'tqdm>=4.60',
+        'zlib-ng>=0.5; ' + HAS_WHEELS,
     ],
     extras_require={
+        'completion': [
+            'shtab>=1.5',
+        ],
         'server': [
             'bsddb3>=6.2.7',
             'gevent>=22.10',
+            'tomlkit>=0.12',
+        ],
+        'benchmarks': [
+            'matplotlib>=3.6',
+            'psutil>=6.0',
         ],
         'tests': [
             'hypothesis>=6.80',
@@ -50,6 +70,8 @@ setup(
             'pytest>=9',
             'pytest-timeout>=2.4',
             'ruff==0.17.*',
+            'shtab>=1.5',
+            'trustme>=1.1',
             'types-gevent',
             'types-six',
         ],
@@ -60,6 +82,8 @@ setup(
             'filetracker-server = filetracker.servers.run:main',
             'filetracker-migrate = filetracker.scripts.migrate:main',
             'filetracker-recover = filetracker.scripts.recover:main',
+            'filetracker-backup = filetracker.scripts.backup:main',
+            'filetracker-check = filetracker.scripts.check:main',
             'filetracker-cache-cleaner = filetracker.scripts.cachecleaner:main',
         ],
     },

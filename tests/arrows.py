@@ -26,9 +26,14 @@ HOMES = {
     'gevent': ('servers',),
     'gevent.pywsgi': (),
     'gevent.server': ('servers.http',),
+    'gevent.ssl': ('servers.tls',),
     'gzip': ('gz',),
     'http': ('client', 'servers'),
     'requests': ('client',),
+    'ssl': ('client.causes', 'client.migration.connection', 'servers.tls'),
+    'tomlkit': ('servers.access_file', 'servers.rules'),
+    'shtab': ('client.shell.completion',),
+    'tqdm': ('client.shell.bars', 'scripts'),
     'urllib3': ('client',),
     'zlib': ('gz',),
 }
@@ -172,7 +177,8 @@ def few_know_variables_of_the_environment(modules: list[Module]) -> Iterator[str
 
 def only_commands_print(modules: list[Module]) -> Iterator[str]:
     for module in modules:
-        if _within(module.name, ('client.shell', 'scripts', 'servers.daemon', 'servers.run')):
+        homes = ('client.exits', 'client.shell', 'scripts', 'servers.daemon', 'servers.run')
+        if _within(module.name, homes):
             continue
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == 'print':

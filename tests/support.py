@@ -21,7 +21,18 @@ PATIENCE = 20.0
 
 _MARK = 'FILETRACKER_TESTS'
 
-_SERVING = re.compile(r'filetracker-server: serving .* on http://(\S+):(\d+)$', re.MULTILINE)
+_SERVING = re.compile(r'filetracker-server: serving .* on https?://(\S+):(\d+)$', re.MULTILINE)
+
+_OPEN = """\
+[anonymous]
+role = "admin"
+[limits]
+requests_per_second = 1e6
+requests_in_flight = 1_000_000
+max_body = 4_000_000_000_000_000_000
+[quotas]
+"/" = 1_000_000_000_000
+"""
 
 T = TypeVar('T')
 
@@ -76,7 +87,8 @@ class LiveServer:
     """``filetracker-server`` on a directory, in processes of its own, on a free port.
 
     A context manager: it serves inside and leaves no process behind. The log is beside the
-    directory, in ``<base_dir>.log``. ``module`` is what is run.
+    directory, in ``<base_dir>.log``. ``module`` is what is run. With ``FILETRACKER_GUARDED`` in the
+    environment there is access control, which lets everybody do everything.
     """
 
     def __init__(
@@ -89,7 +101,7 @@ class LiveServer:
         self.log_path = Path('%s.log' % self.base_dir)
         self.port = 0
         self._module = module
-        self._flags = flags
+        self._flags = self._guarded(flags)
         self._process: subprocess.Popen[bytes] | None = None
         self._family: list[psutil.Process] = []
 
@@ -170,6 +182,14 @@ class LiveServer:
     def log(self) -> str:
         """What the server has said."""
         return self.log_path.read_text()
+
+    def _guarded(self, flags: tuple[str, ...]) -> tuple[str, ...]:
+        if not os.environ.get('FILETRACKER_GUARDED') or '--access' in flags:
+            return flags
+        rules = Path('%s.access.toml' % self.base_dir)
+        rules.parent.mkdir(parents=True, exist_ok=True)
+        rules.write_text(_OPEN)
+        return *flags, '--access', str(rules)
 
     def _processes(self) -> Iterator[psutil.Process]:
         """The parent first: it would start another owner."""

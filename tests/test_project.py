@@ -25,13 +25,13 @@ SOMEBODYS_DIRECTORY = re.compile(rb'/(?:home|root|Users|work)/\w')
 
 COMMANDS = [
     'filetracker',
+    'filetracker-backup',
     'filetracker-cache-cleaner',
+    'filetracker-check',
     'filetracker-migrate',
     'filetracker-recover',
     'filetracker-server',
 ]
-
-MAY_COME_LATER = ['filetracker-cache-cleaner', 'filetracker-migrate', 'filetracker-recover']
 
 
 def project_files():
@@ -69,16 +69,12 @@ def call(name, *arguments):
 
 
 @pytest.mark.parametrize('name', COMMANDS)
-def test_a_command_explains_itself_or_says_that_it_comes_later(name):
+def test_a_command_explains_itself(name):
     shown = call(name, '--help')
 
-    if name in MAY_COME_LATER and shown.returncode == 1:
-        assert shown.stdout == ''
-        assert shown.stderr == '%s: comes with a later release of filetracker\n' % name
-    else:
-        assert shown.returncode == 0
-        assert shown.stdout.startswith('usage: %s ' % name)
-        assert shown.stderr == ''
+    assert shown.returncode == 0
+    assert shown.stdout.startswith('usage: %s ' % name)
+    assert shown.stderr == ''
 
 
 def test_the_version_is_later_than_the_one_it_follows():

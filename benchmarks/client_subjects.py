@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.setting_up import free_port, run
+
 ROOT = Path(__file__).resolve().parent.parent
 ORIGINAL = 'filetracker[server]==2.3.3'
 _PATIENCE = 60.0
@@ -72,9 +74,9 @@ def original(home: str | None, kept: Path) -> Installation:
     folder = Path(home) if home else kept / 'original'
     if not home and not (folder / 'bin/filetracker-server').exists():
         try:
-            _run([sys.executable, '-m', 'venv', '--clear', str(folder)])
+            run([sys.executable, '-m', 'venv', '--clear', str(folder)])
             # What it builds needs setuptools, which newer Pythons do not bring.
-            _run([str(folder / 'bin/pip'), 'install', 'setuptools<81', 'wheel', ORIGINAL])
+            run([str(folder / 'bin/pip'), 'install', 'setuptools<81', 'wheel', ORIGINAL])
         except (OSError, subprocess.SubprocessError):
             shutil.rmtree(folder, ignore_errors=True)
             raise Unavailable('%s cannot be installed here' % ORIGINAL) from None
@@ -87,7 +89,7 @@ def original(home: str | None, kept: Path) -> Installation:
 def serving(installation: Installation, folder: Path) -> Iterator[str]:
     """Yields the URL of a server on an empty store in ``folder``."""
     folder.mkdir(parents=True)
-    port = _free_port()
+    port = free_port()
     command = 'import sys; from filetracker.servers.run import main; sys.exit(main())'
     with open(folder.with_suffix('.log'), 'wb') as log:
         process = subprocess.Popen(
@@ -128,14 +130,3 @@ def _is_serving(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, timeout=900, capture_output=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port: int = free.getsockname()[1]
-        return port

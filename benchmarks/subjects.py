@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.setting_up import free_port, run
+
 ROOT = Path(__file__).resolve().parent.parent
 ORIGINAL = 'filetracker[server]==2.3.3'
 _PATIENCE = 60.0
@@ -56,7 +58,7 @@ class Subject:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -202,23 +204,12 @@ def original_home(told: str | None, cache: Path) -> Path:
     command = home / 'bin/filetracker-server'
     if not told and not command.exists():
         try:
-            _run([sys.executable, '-m', 'venv', '--clear', str(home)])
+            run([sys.executable, '-m', 'venv', '--clear', str(home)])
             # What it builds needs setuptools, which newer Pythons do not bring.
-            _run([str(home / 'bin/pip'), 'install', 'setuptools<81', 'wheel', ORIGINAL])
+            run([str(home / 'bin/pip'), 'install', 'setuptools<81', 'wheel', ORIGINAL])
         except (OSError, subprocess.SubprocessError):
             shutil.rmtree(home, ignore_errors=True)
             raise Unavailable('%s cannot be installed here' % ORIGINAL) from None
     if not command.exists():
         raise Unavailable('%s has no filetracker-server' % home)
     return home
-
-
-def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, timeout=900, capture_output=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port: int = free.getsockname()[1]
-        return port

@@ -14,7 +14,7 @@ import requests
 from filetracker.client import Client
 from filetracker.scripts.backup import main
 from filetracker.scripts.check import main as check
-from filetracker.servers.storage import FileStorage, open_storage
+from filetracker.servers.storage import open_storage
 from filetracker.servers.storage.snapshots import snapshot
 from filetracker.servers.storage.upkeep import backup
 from filetracker.servers.storage.upkeep.copying import BlobCopies
@@ -22,21 +22,10 @@ from tests.contracts.blob_store import digest_of
 from tests.contracts.storage import put
 from tests.recovery.damaged import make_damaged_store
 from tests.recovery.holdings import counts, entries, files, served
+from tests.recovery.small_store import ONE, TWO
 from tests.recovery.writers import writing
 from tests.storage.parts import blob_path, closing, mirror
 from tests.support import PATIENCE, LiveServer, wait_for
-
-ONE = b'one' * 1000
-TWO = b'two' * 1000
-
-
-@pytest.fixture
-def store(tmp_path):
-    with closing(FileStorage(str(tmp_path / 'store'))) as storage:
-        put(storage.storage, 'a/b', 5, ONE)
-        put(storage.storage, 'a/c', 6, ONE)
-        put(storage.storage, 'zażółć', 7, TWO)
-    return tmp_path / 'store'
 
 
 @pytest.fixture

@@ -13,25 +13,12 @@ from filetracker.scripts.check import main
 from filetracker.servers.storage import FileStorage
 from filetracker.servers.storage.upkeep.toll import Toll
 from tests.contracts.blob_store import digest_of
-from tests.contracts.storage import put
 from tests.recovery.damaged import BROKEN, make_damaged_store
 from tests.recovery.holdings import files
+from tests.recovery.small_store import ONE, TWO
 from tests.recovery.test_commands import command
 from tests.recovery.writers import writing
 from tests.storage.parts import blob_path, closing
-
-ONE = b'one' * 1000
-TWO = b'two' * 1000
-
-
-@pytest.fixture
-def store(tmp_path):
-    """A store of ours in which nothing is wrong."""
-    with closing(FileStorage(str(tmp_path / 'store'))) as storage:
-        put(storage.storage, 'a/b', 5, ONE)
-        put(storage.storage, 'a/c', 6, ONE)
-        put(storage.storage, 'zażółć', 7, TWO)
-    return tmp_path / 'store'
 
 
 def checked(capsys, root):

@@ -10,13 +10,14 @@ import importlib
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO
 
 #: How much is read, and the most that comes out of an inflater, at once, in bytes.
 PIECE = 1 << 18
 
-# How much of the input an inflater looks at at once: it copies the rest at the end of each member.
+# How much of the input an inflater looks at at once, at first: it copies the rest at the end of
+# each member. As long as none ends it looks at more and more, up to a piece, which is faster.
 _SLICE = 1 << 14
 
 _GZIP = 16 + zlib.MAX_WBITS
@@ -73,34 +74,43 @@ class Inflater:
     def __init__(self, engine: str = _STRICT) -> None:
         self._engine = engine
         self._member: Any = None
+        self._width = _SLICE
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yields the plain bytes, in pieces of at most :data:`PIECE`.
 
         To be read to its end before the next call. Raises :class:`NotGzip`.
         """
-        for start in range(0, len(data), _SLICE):
-            yield from self._feed(data[start : start + _SLICE])
+        start = 0
+        while start < len(data):
+            part = data[start : start + self._width]
+            left = yield from self._feed(part)
+            start += len(part) - left
+            self._width = _SLICE if left else min(2 * self._width, PIECE)
 
-    def _feed(self, data: bytes) -> Iterator[bytes]:
+    def _feed(self, data: bytes) -> Generator[bytes, None, int]:
+        """Returns how many bytes are left behind the end of a member."""
+        if self._member is None:
+            self._member = _member(self._engine, data)
+        elif self._member.eof:
+            self._member = _member(self._engine, data)
+            if not _MAGIC.startswith(data[:2]):
+                raise NotGzip('not valid gzip: there is something behind its end')
+        member = self._member
         is_full = False
         while data or is_full:
-            if self._member is None:
-                self._member = _member(self._engine, data)
-            elif self._member.eof and data:
-                self._member = _member(self._engine, data)
-                if not _MAGIC.startswith(data[:2]):
-                    raise NotGzip('not valid gzip: there is something behind its end')
-            member = self._member
             try:
                 piece = member.decompress(data, PIECE)
             except _ERRORS as error:
                 raise NotGzip('not valid gzip: %s' % error) from None
-            data = member.unused_data if member.eof else member.unconsumed_tail
-            # An engine may have taken all of the input and have more to give.
-            is_full = len(piece) == PIECE and not member.eof
             if piece:
                 yield piece
+            if member.eof:
+                return len(member.unused_data)
+            data = member.unconsumed_tail
+            # An engine may have taken all of the input and have more to give.
+            is_full = len(piece) == PIECE
+        return 0
 
     def finish(self) -> None:
         """Raises :class:`NotGzip` if the stream is not at its end."""

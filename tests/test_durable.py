@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 
@@ -11,6 +12,7 @@ import pytest
 from filetracker.durable import (
     PREFIX,
     aside,
+    begin_sync,
     path_of,
     publish,
     replacing,
@@ -290,3 +292,21 @@ def test_a_full_disk_is_reported_once():
     with pytest.raises(StoreFull, match='on the moon'), reporting_full_disk():
         with reporting_full_disk('on the moon'):
             raise OSError(errno.ENOSPC, 'full')
+
+
+def test_what_is_about_to_be_synced_is_begun_once(tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(os, 'posix_fadvise', lambda _, *about: begun.append(about))
+
+    with open(tmp_path / 'file', 'w+b', 0) as file:
+        file.write(bytes(3000))
+        end = begin_sync(file, 0)
+        file.write(bytes(50))
+
+        assert end == 3000
+        assert begin_sync(file, end) == 3050
+    assert begun == [(0, 3000, os.POSIX_FADV_DONTNEED), (3000, 50, os.POSIX_FADV_DONTNEED)]
+
+
+def test_nothing_is_begun_of_a_file_in_memory():
+    assert begin_sync(io.BytesIO(b'text'), 0) == 0

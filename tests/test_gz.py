@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filetracker import gz
 from filetracker.gz import ENGINES, PIECE, Inflater, LenientInflater, NotGzip, inflated
 from tests.support import environment
 
@@ -317,3 +318,21 @@ def test_a_file_is_inflated_in_pieces():
 def test_a_file_that_is_no_stream_is_refused(stream):
     with pytest.raises(NotGzip):
         list(inflated(io.BytesIO(stream)))
+
+
+@each_engine
+def test_small_members_are_not_looked_at_with_all_that_is_behind_them(engine, monkeypatch):
+    sizes = []
+    make = gz._member
+
+    def counted(engine, data):
+        sizes.append(len(data))
+        return make(engine, data)
+
+    monkeypatch.setattr(gz, '_member', counted)
+    large = gzip.compress(random.Random(1).randbytes(4 * PIECE))
+    small = gzip.compress(b'small')
+
+    assert inflate(engine, large + small * 20_000).endswith(b'small' * 20_000)
+    assert len(sizes) == 20_001
+    assert max(sizes) <= gz._SLICE

@@ -165,6 +165,13 @@ class BlobStoreContract(Contract):
         assert set(told) == added
         assert len(told) == len(added)
 
+    def test_digests_are_told_by_their_first_digits_too(self, blobs):
+        added = {add(blobs, b'%d' % number)[0] for number in range(600)}
+
+        for prefix in {digest[:2] for digest in added} | {'AB'}:
+            expected = sorted(digest for digest in added if digest.startswith(prefix))
+            assert blobs.digests_with(prefix) == expected
+
     def test_a_large_blob_is_kept_whole(self, blobs):
         content = gzip.compress(bytes(range(256)) * (1 << 13), 0)
         digest = digest_of(bytes(range(256)) * (1 << 13))

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 
 from filetracker.errors import NameConflict, PreconditionFailed
-from filetracker.servers.storage.interfaces import Delete, Entry, Put
+from filetracker.servers.storage.interfaces import Delete, Entry, Page, Put
 from tests.contracts import Contract
 
 ONE = '1' * 64
@@ -29,12 +29,23 @@ def put(catalog, name, version=5, digest=ONE):
     return catalog.put(name, entry(version, digest), there)
 
 
-def all_names(catalog, directory='', limit=3):
+def all_names(catalog, directory='', limit=3, cutoff=None):
     """Reads names as the store does: page after page."""
-    names = []
-    while page := catalog.names(directory, names[-1] if names else '', limit):
-        names += [name for name, _ in page]
-    return names
+    pages = [catalog.page(directory, '', limit, cutoff)]
+    while not pages[-1].is_final:
+        pages.append(catalog.page(directory, pages[-1].last, limit, cutoff))
+    return [directory + name for page in pages for name in lines_of(page)]
+
+
+def lines_of(page):
+    return page.text.decode().split('\n')[:-1]
+
+
+def named(catalog, directory, after, limit):
+    """Returns names and their versions."""
+    found = []
+    catalog.survey(directory, after, limit, found.extend)
+    return [(name, entry.version) for name, entry in found]
 
 
 class CatalogContract(Contract):
@@ -76,7 +87,7 @@ class CatalogContract(Contract):
         put(catalog, name, 7, TWO)
 
         assert catalog.entry(name) == entry(7, TWO)
-        assert catalog.names('', '', 10) == [(name, 7)]
+        assert named(catalog, '', '', 10) == [(name, 7)]
         assert catalog.delete(name, 7).found
 
     @pytest.mark.parametrize('version', [-(2**31), -1, 0, 1, 2**31, 2**32 - 1])
@@ -84,7 +95,7 @@ class CatalogContract(Contract):
         put(catalog, 'name', version)
 
         assert catalog.entry('name') == entry(version)
-        assert catalog.names('', '', 10) == [('name', version)]
+        assert named(catalog, '', '', 10) == [('name', version)]
 
     def test_names_that_begin_alike_do_not_mix(self, catalog):
         names = ['a', 'a ', 'a!', 'a-', 'a.b', 'a0', 'aa', 'aé', 'A', 'b']
@@ -117,7 +128,7 @@ class CatalogContract(Contract):
 
         assert result == Put(5, freed=ONE)
         assert catalog.entry('name') == entry(5, TWO)
-        assert catalog.names('', '', 10) == [('name', 5)]
+        assert named(catalog, '', '', 10) == [('name', 5)]
 
     @pytest.mark.parametrize(('older', 'newer'), [(-2, -1), (-1, 0), (-1, 1), (255, 256), (9, 10)])
     def test_versions_are_compared_as_numbers(self, catalog, older, newer):
@@ -143,6 +154,15 @@ class CatalogContract(Contract):
         assert catalog.count(ONE) == 1
         assert put(catalog, 'other', 6, TWO) == Put(6, freed=ONE)
         assert (catalog.count(ONE), catalog.count(TWO)) == (0, 2)
+
+    def test_sizes_are_those_of_contents_with_a_name(self, catalog):
+        put(catalog, 'one', 5, ONE)
+        put(catalog, 'other', 5, ONE)
+        put(catalog, 'gone', 5, TWO)
+        catalog.delete('gone', 5)
+
+        assert catalog.sizes([ONE, TWO, 'no digest']) == {ONE: entry(5).size}
+        assert catalog.sizes([]) == {}
 
     # Surveys
 
@@ -185,7 +205,7 @@ class CatalogContract(Contract):
         assert result == Delete(found=True, freed=ONE)
         assert catalog.entry('name') is None
         assert catalog.count(ONE) == 0
-        assert catalog.names('', '', 10) == []
+        assert named(catalog, '', '', 10) == []
 
     def test_deleting_with_a_later_version_removes(self, catalog):
         put(catalog, 'name', 5)
@@ -244,7 +264,7 @@ class CatalogContract(Contract):
         assert catalog.buried_version('one') is None
         assert catalog.bury('one', 5) == Delete(found=True)
         assert catalog.bury('other', 9) == Delete(found=True, freed=ONE)
-        assert catalog.names('', '', 10) == []
+        assert named(catalog, '', '', 10) == []
         assert (catalog.buried_version('one'), catalog.buried_version('other')) == (5, 9)
 
     def test_what_is_not_there_is_found_when_it_is_buried_the_first_time(self, catalog):
@@ -321,7 +341,7 @@ class CatalogContract(Contract):
     def test_a_first_put_without_its_blob_leaves_no_name(self, catalog):
         assert catalog.put('a/name', entry(5), lambda old: False).blob_is_missing
         assert catalog.entry('a/name') is None
-        assert catalog.names('', '', 10) == []
+        assert named(catalog, '', '', 10) == []
         assert put(catalog, 'a') == Put(5)
 
     def test_a_delete_whose_condition_fails_changes_nothing(self, catalog):
@@ -426,7 +446,7 @@ class CatalogContract(Contract):
         put(catalog, 'b', -4)
         put(catalog, 'a', 8)
 
-        assert catalog.names('', '', 10) == [('a', 8), ('b', -4)]
+        assert named(catalog, '', '', 10) == [('a', 8), ('b', -4)]
 
     @pytest.mark.parametrize('limit', [1, 2, 5, 7, 8])
     def test_a_page_has_as_many_names_as_asked_for(self, catalog, limit):
@@ -434,16 +454,100 @@ class CatalogContract(Contract):
         for name in names:
             put(catalog, name)
 
-        assert [name for name, _ in catalog.names('d/', '', limit)] == names[:limit]
+        assert lines_of(catalog.page('d/', '', limit)) == [name[2:] for name in names[:limit]]
+        assert [name for name, _ in named(catalog, 'd/', '', limit)] == names[:limit]
         assert all_names(catalog, 'd/', limit) == names
 
     def test_a_page_begins_behind_a_name_that_need_not_be_there(self, catalog):
         for name in ['a', 'b', 'b.c', 'c']:
             put(catalog, name)
 
-        assert catalog.names('', 'b', 10) == [('b.c', 5), ('c', 5)]
-        assert catalog.names('', 'b.b', 10) == [('b.c', 5), ('c', 5)]
-        assert catalog.names('', 'c', 10) == []
+        assert named(catalog, '', 'b', 10) == [('b.c', 5), ('c', 5)]
+        assert named(catalog, '', 'b.b', 10) == [('b.c', 5), ('c', 5)]
+        assert named(catalog, '', 'c', 10) == []
+        assert catalog.page('', 'b', 10) == Page(b'b.c\nc\n', 'c', is_final=True)
+        assert catalog.page('', 'b.b', 1) == Page(b'b.c\n', 'b.c', is_final=False)
+        assert catalog.page('', 'c', 10) == Page(b'', '', is_final=True)
+
+    def test_a_page_leaves_out_what_is_newer_and_goes_on_behind_it(self, catalog):
+        for version, name in enumerate(['d/a', 'd/b', 'd/c', 'd/e'], -2):
+            put(catalog, name, version)
+
+        assert catalog.page('d/', '', 3, -1) == Page(b'a\nb\n', 'd/c', is_final=False)
+        assert catalog.page('d/', '', 3, -3) == Page(b'', 'd/c', is_final=False)
+        assert all_names(catalog, 'd/', 1, -1) == ['d/a', 'd/b']
+
+    def test_names_that_begin_alike_come_by_any_beginning(self, catalog):
+        for name in ['a/b', 'a/bc', 'a/c', 'ab']:
+            put(catalog, name)
+
+        assert lines_of(catalog.page('a/b', '', 10)) == ['', 'c']
+        assert lines_of(catalog.page('a/b', 'a/b', 10)) == ['c']
+        assert lines_of(catalog.page('a', 'a/b', 2)) == ['/bc', '/c']
+
+    def test_the_children_of_a_directory_are_files_and_directories(self, catalog):
+        for name in ['d/f', 'd/s/1', 'd/s/t/2', 'd/s-', 'd/s0', 'd/é/x']:
+            put(catalog, name)
+
+        assert catalog.children('', '', 10) == [('d/', None)]
+        assert catalog.children('d/s/', '', 10) == [('1', entry(5)), ('t/', None)]
+        assert catalog.children('d/', '', 10) == [
+            ('f', entry(5)),
+            ('s-', entry(5)),
+            ('s/', None),
+            ('s0', entry(5)),
+            ('é/', None),
+        ]
+        assert catalog.children('d/f/', '', 10) == []
+        assert catalog.children('x/', '', 10) == []
+
+    @pytest.mark.parametrize('limit', [1, 2, 3, 50])
+    def test_children_come_some_at_a_time(self, catalog, limit):
+        names = ['d/%d' % number for number in range(9)]
+        names += ['d/3-%d/%d' % (number, below) for number in range(4) for below in range(5)]
+        for name in names:
+            put(catalog, name)
+
+        seen = []
+        while page := catalog.children('d/', seen[-1][0] if seen else '', limit):
+            assert len(page) <= limit
+            seen += page
+
+        below = sorted({name[2:].partition('/')[0] + '/' * (name.count('/') - 1) for name in names})
+        assert [name for name, _ in seen] == below
+
+    def test_children_come_behind_one_that_need_not_be_there(self, catalog):
+        for name in ['a', 'a-/b', 'b/c', 'c']:
+            put(catalog, name)
+
+        told = {
+            after: [name for name, _ in catalog.children('', after, 10)]
+            for after in ('a', 'a/', 'a0', 'b', 'b/', 'c', '\U0010ffff')
+        }
+
+        assert told['a'] == ['a-/', 'b/', 'c']
+        assert told['a/'] == told['a0'] == told['b'] == ['b/', 'c']
+        assert told['b/'] == ['c']
+        assert told['c'] == told['\U0010ffff'] == []
+
+    def test_what_stands_in_front_of_all_names_is_never_seen(self, catalog):
+        put(catalog, 'a')
+        put(catalog, 'gone/for/ever')
+        catalog.bury('gone/for/ever', 5)
+
+        for text in ('\0', '\0deleted\0gone', '\1'):
+            assert catalog.children('', text, 10) == [('a', entry(5))]
+            assert lines_of(catalog.page('', text, 10)) == ['a']
+            assert lines_of(catalog.page(text, '', 10)) == []
+
+    def test_children_are_those_of_the_newest_versions(self, catalog):
+        put(catalog, 'a', 3)
+        put(catalog, 'a', 8, TWO)
+        put(catalog, 'b/c')
+        catalog.delete('b/c', 5)
+        catalog.bury('d/e', 5)
+
+        assert catalog.children('', '', 10) == [('a', entry(8, TWO))]
 
     def test_what_stays_comes_exactly_once_whatever_happens_beside_it(self, catalog):
         stay = ['d/%03d' % number for number in range(0, 60, 2)]
@@ -536,7 +640,7 @@ class CatalogContract(Contract):
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(change, range(6)))
 
-        entries = [catalog.entry(name) for name, _ in catalog.names('', '', 100)]
+        entries = [catalog.entry(name) for name, _ in named(catalog, '', '', 100)]
         for digest in digests:
             assert catalog.count(digest) == sum(found.digest == digest for found in entries)
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import random
 import threading
+from functools import partial
+from itertools import zip_longest
 from typing import NamedTuple
 
-from filetracker.servers.storage import FileStorage
+from filetracker.servers.storage import FileStorage, run_together
 from tests.faults.recording import Event
 from tests.faults.shim import Shim
 from tests.faults.stores import make_many_checkpoints, put, use_small_log
@@ -59,8 +61,13 @@ def plan(seed: int, length: int) -> list[list[Step]]:
     return threads
 
 
-def live(base_dir: str, journal: str, threads: list[list[Step]], sessions: int) -> None:
-    """Does the steps on a store, opening and closing it so many times, and records it all."""
+def live(
+    base_dir: str, journal: str, threads: list[list[Step]], sessions: int, abreast: int = 1
+) -> None:
+    """Does the steps on a store, opening and closing it so many times, and records it all.
+
+    One real thread does ``abreast`` of them together, as the server does with small uploads.
+    """
     shim = Shim(os.path.dirname(base_dir))
     with open(journal, 'ab') as file:
         shim.record(file.fileno())
@@ -69,9 +76,10 @@ def live(base_dir: str, journal: str, threads: list[list[Step]], sessions: int) 
         make_many_checkpoints()
         for session in range(sessions):
             store = FileStorage(base_dir)
+            shares = [_share(steps, session, sessions) for steps in threads]
             workers = [
-                threading.Thread(target=_work, args=(store, shim, _share(steps, session, sessions)))
-                for steps in threads
+                threading.Thread(target=_work, args=(store, shim, shares[first : first + abreast]))
+                for first in range(0, len(shares), abreast)
             ]
             for worker in workers:
                 worker.start()
@@ -85,15 +93,22 @@ def _share(steps: list[Step], session: int, sessions: int) -> list[Step]:
     return steps[len(steps) * session // sessions : len(steps) * (session + 1) // sessions]
 
 
-def _work(store: FileStorage, shim: Shim, steps: list[Step]) -> None:
-    for step in steps:
-        shim.mark('begin %s' % step.name)
-        if step.plain is None:
-            assert store.delete(step.name, step.version)
-        else:
-            stays = put(store, step.name, step.version, step.plain)
-            assert (stays == step.version) == (step.version != TOO_OLD)
-        shim.mark('done %s' % step.name)
+def _work(store: FileStorage, shim: Shim, threads: list[list[Step]]) -> None:
+    for steps in zip_longest(*threads):
+        calls = [partial(_take, store, shim, step) for step in steps if step]
+        for _, error in run_together(calls):
+            if error:
+                raise error
+
+
+def _take(store: FileStorage, shim: Shim, step: Step) -> None:
+    shim.mark('begin %s' % step.name)
+    if step.plain is None:
+        assert store.delete(step.name, step.version)
+    else:
+        stays = put(store, step.name, step.version, step.plain)
+        assert (stays == step.version) == (step.version != TOO_OLD)
+    shim.mark('done %s' % step.name)
 
 
 class Progress:

@@ -154,9 +154,9 @@ def _collect_and_die(base_dir: str) -> None:
     _start(environment.transact, hold)
     is_held.wait()
     _start(catalog.delete, 'a', 1)
-    wait_for(lambda: environment._commits._waiting.qsize() == 1, 'the delete')
+    wait_for(lambda: environment.commits._waiting.qsize() == 1, 'the delete')
     _start(catalog.collect, digest, remove_and_die)
-    wait_for(lambda: environment._commits._waiting.qsize() == 2, 'the collection')
+    wait_for(lambda: environment.commits._waiting.qsize() == 2, 'the collection')
     go_on.set()
     wait_for(lambda: False, 'death')
 

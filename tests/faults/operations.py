@@ -6,9 +6,10 @@ import gzip
 import hashlib
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
-from filetracker.servers.storage import FileStorage
+from filetracker.servers.storage import FileStorage, run_together
 from filetracker.servers.storage.bdb import db
 from tests.faults.forks import in_child
 from tests.faults.lines import die_in_function
@@ -94,6 +95,13 @@ def _old_store(base_dir: str) -> None:
     environment.close()
 
 
+def _put_together(store: FileStorage, *puts: tuple[str, int, bytes]) -> None:
+    """Puts several at once; raises what comes of the first."""
+    (_, error), *_ = run_together([partial(put, store, *each) for each in puts])
+    if error:
+        raise error
+
+
 _LONE: State = {'a/b': (5, OLD), 'z': (1, OTHER)}
 _SHARED: State = {'a/b': (5, OLD), 'a/c': (1, OLD), 'z': (1, OTHER)}
 
@@ -114,6 +122,12 @@ OVERWRITE = _changing(
     _LONE,
     {**_LONE, 'a/b': (6, NEW)},
     lambda store: put(store, 'a/b', 6, NEW),
+)
+OVERWRITE_BESIDE_OTHERS = _changing(
+    'overwrite together with puts that are refused',
+    _LONE,
+    {**_LONE, 'a/b': (6, NEW)},
+    lambda store: _put_together(store, ('a/b', 6, NEW), ('z', 0, LARGE), ('z', 0, NEW)),
 )
 SHARED_OVERWRITE = _changing(
     'overwrite of a shared content',
@@ -151,6 +165,7 @@ CHANGES = (
     FIRST_PUT,
     KNOWN_PUT,
     OVERWRITE,
+    OVERWRITE_BESIDE_OTHERS,
     SHARED_OVERWRITE,
     TOO_OLD_PUT,
     DELETE,

@@ -14,7 +14,7 @@ _SIZES = (200, 4, 200) if SOAK else (60, 3, 120)
 
 @pytest.mark.parametrize('round_', range(40 if SOAK else 2))
 def test_a_loss_of_power_takes_nothing_that_was_answered(round_, run):
-    seed = random.randrange(10**6)
+    seed = 2 * random.randrange(10**6) + round_ % 2
 
     report = run('power:cut', seed, *_SIZES)
 

@@ -76,6 +76,30 @@ def test_reads_go_on_while_the_disk_takes_nothing_and_writes_come_back(
     assert requests.get(server.url + '/files/again').content == b'again'
 
 
+@pytest.mark.parametrize('sickness', _SICKNESSES)
+def test_a_server_on_a_sick_disk_is_alive_but_not_ready_until_it_is_well(
+    sickness: str, server: LiveServer, tmp_path: Path
+) -> None:
+    assert _ready(server) == (200, 'ready\n')
+    (tmp_path / 'aside').write_text('%s %d %d' % _SICKNESSES[sickness])
+    os.rename(tmp_path / 'aside', tmp_path / 'sick')
+
+    sick = (503, 'the store takes no changes now\n')
+    wait_for(lambda: _ready(server) == sick, 'the disk to be sick')
+    assert requests.get(server.url + '/health').text == 'alive\n'
+    # So it is when the database was not written.
+    _refusal(server)
+    assert _ready(server) == sick
+    os.unlink(tmp_path / 'sick')
+    wait_for(lambda: _ready(server) == (200, 'ready\n'), 'the disk to be well')
+    assert put(server, 'again', 1, b'again').status_code == 200
+
+
+def _ready(server: LiveServer) -> tuple[int, str]:
+    answer = requests.get(server.url + '/ready')
+    return answer.status_code, answer.text
+
+
 def _refused(answer: requests.Response) -> int:
     assert answer.status_code in (503, 507)
     return answer.status_code

@@ -143,4 +143,4 @@ def test_a_store_that_2_3_3_has_emptied_is_empty(tmp_path):
     with Imitation(tmp_path) as theirs:
         theirs.delete('a')
     with contextlib.closing(FileStorage(str(tmp_path))) as store:
-        assert list(store.storage.pages('')) == []
+        assert not any(store.storage.pages(''))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import resource
 import stat
 
 import pytest
@@ -113,6 +114,24 @@ class TestDirectoryBlobStore(DirectoryBlobs):
         with spooled(blobs, b'content') as file:
             assert os.fstat(file.fileno()).st_nlink == 0
             assert files_below(tmp_path) == []
+
+    def test_a_copy_that_the_disk_does_not_take_whole_is_no_blob(self, blobs):
+        plain = os.urandom(80_000)
+        content = gzip.compress(plain)
+        digest = digest_of(plain)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        with spooled(blobs, content) as file:
+            blobs.add(digest, file)
+            # What was the only name of the file, which cannot get another.
+            blobs.remove(digest)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) - 10, before[1]))
+            try:
+                with pytest.raises(OSError, match='No space'):
+                    blobs.add(digest, file)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+        assert blobs.stored_size(digest) is None
 
 
 class TestDirectoryBlobStoreWithoutUnnamedFiles(DirectoryBlobs):

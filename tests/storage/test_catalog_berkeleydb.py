@@ -8,12 +8,13 @@ import signal
 import pytest
 
 from filetracker.errors import InvalidName, NameConflict, StoreUnusable
+from filetracker.servers.storage.bdb import Environment
 from filetracker.servers.storage.environments import acquire_environment, release_environment
 from filetracker.servers.storage.intents import Intents
 from filetracker.servers.storage.interfaces import Entry
 from filetracker.servers.storage.records import decode_entry, encode_entry, name_key
 from tests.contracts.blob_store import digest_of
-from tests.contracts.catalog import ONE, TWO, CatalogContract, entry, put, there
+from tests.contracts.catalog import ONE, TWO, CatalogContract, entry, named, put, there
 from tests.storage.child import child
 from tests.storage.parts import berkeley_catalog, closing, mirror
 
@@ -46,6 +47,27 @@ class TestBerkeleyCatalog(CatalogContract):
         yield environment.metadata
         release_environment(environment)
 
+    def test_what_is_below_a_directory_is_jumped_over(self, catalog, monkeypatch):
+        for number in range(20):
+            put(catalog, 'd/%02d' % number)
+            for below in range(30):
+                put(catalog, 's%02d/%02d' % (number, below))
+        read = []
+        names_from = Environment.names_from
+
+        def counting(environment, key, limit):
+            records = names_from(environment, key, limit)
+            read.extend(records)
+            return records
+
+        monkeypatch.setattr(Environment, 'names_from', counting)
+
+        assert len(catalog.children('', '', 100)) == 21
+        assert len(read) <= 2 * 21
+        read.clear()
+        assert len(catalog.children('d/', '', 100)) == 20
+        assert len(read) <= 3 * 20
+
     # What stays
 
     def test_names_and_counts_are_there_when_it_is_opened_again(self, catalog, again):
@@ -57,7 +79,7 @@ class TestBerkeleyCatalog(CatalogContract):
 
         catalog = again()
 
-        assert catalog.names('', '', 10) == [('a', 5), ('b', 7)]
+        assert named(catalog, '', '', 10) == [('a', 5), ('b', 7)]
         assert catalog.entry('b') == entry(7, TWO)
         assert (catalog.count(ONE), catalog.count(TWO)) == (1, 1)
 
@@ -173,7 +195,7 @@ class TestBerkeleyCatalog(CatalogContract):
                 change()
         (tmp_path / 'away').rename(tmp_path / 'spool')
 
-        assert catalog.names('', '', 10) == [('name', 5)]
+        assert named(catalog, '', '', 10) == [('name', 5)]
         assert catalog.entry('name') == entry(5, ONE)
         assert (catalog.count(ONE), catalog.count(TWO)) == (1, 0)
         assert mirror(tmp_path) == {'name': (ONE, 5 * 10**9)}
@@ -233,7 +255,7 @@ class TestBerkeleyCatalog(CatalogContract):
         with closing(berkeley_catalog(tmp_path)) as catalog:
             unfinished = list(catalog.unfinished())
             assert sorted(digest for digest, _ in unfinished) == [ONE, ONE, TWO]
-            assert catalog.names('', '', 10) == [('a/b', 5)]
+            assert named(catalog, '', '', 10) == [('a/b', 5)]
 
         with closing(berkeley_catalog(tmp_path)) as catalog:
             for _, forget in catalog.unfinished():

@@ -6,6 +6,7 @@ import gzip
 import inspect
 import io
 import os
+from functools import partial
 
 import pytest
 
@@ -15,6 +16,8 @@ from filetracker.servers.storage import (
     FileStorage,
     FiletrackerFileNotFoundError,
 )
+from filetracker.servers.storage.blobs_directory import DirectoryBlobStore
+from filetracker.servers.storage.together import run_together
 from tests.contracts.blob_store import digest_of
 from tests.storage.parts import closing
 
@@ -224,3 +227,28 @@ def test_it_is_closed_once_and_for_all(storage):
     with closing(FileStorage(storage.base_dir)) as again:
         assert served(again, 'name') == CONTENT
         assert again.stored_version('name') == 5
+
+
+def test_puts_that_wait_together_have_one_file_open_each(storage, monkeypatch):
+    def put(version):
+        calls = [
+            partial(storage.store, str(n), io.BytesIO(b'%d %d' % (version, n)), version)
+            for n in range(20)
+        ]
+        assert run_together(calls) == [(version, None)] * 20
+
+    put(1)
+    opened = set(os.listdir('/proc/self/fd'))
+    most = []
+    remove = DirectoryBlobStore.remove
+
+    def count(blobs, digest):
+        most.append(len(set(os.listdir('/proc/self/fd')) - opened))
+        remove(blobs, digest)
+
+    monkeypatch.setattr(DirectoryBlobStore, 'remove', count)
+    put(2)
+
+    assert len(most) == 20
+    # And what it takes to look.
+    assert max(most) <= 20 + 3

@@ -172,3 +172,32 @@ def test_whoever_submits_while_it_closes_is_answered_or_refused(disk):
         commits.close()
 
         assert all(future.result(20) for future in refused)
+
+
+def test_results_are_told_in_order_behind_their_commits_and_before_the_flush(disk):
+    commits = GroupCommit(disk.commit, disk.flush)
+    told = []
+
+    def then(result):
+        told.append((result, list(disk.committed), disk.flushes))
+
+    commits.submit(1, then)
+    with pytest.raises(ValueError):
+        commits.submit(-1, then)
+    commits.submit(2, then)
+    commits.close()
+
+    assert told == [(10, [1], 0), (20, [1, 2], 1)]
+
+
+def test_changes_wait_until_they_are_flushed(disk):
+    commits = GroupCommit(disk.commit, disk.flush)
+    disk.may_flush.clear()
+    with ThreadPoolExecutor(3) as pool:
+        for number in range(3):
+            pool.submit(commits.submit, number)
+        wait_for(lambda: commits.waiting() == 3, 'three who wait')
+        disk.may_flush.set()
+    commits.close()
+
+    assert commits.waiting() == 0

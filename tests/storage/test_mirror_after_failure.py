@@ -9,6 +9,7 @@ import pytest
 
 from filetracker.errors import StoreFull
 from filetracker.servers.storage import open_storage
+from filetracker.servers.storage.links import Links
 from tests.contracts.storage import put
 from tests.storage.parts import blob_store, closing, mirror
 
@@ -75,3 +76,22 @@ def test_a_delete_that_fails_at_the_commit_leaves_the_link(tmp_path, failing):
         storage.delete('name', 1)
 
     assert mirror(tmp_path) == before
+
+
+def test_a_link_that_is_placed_again_takes_no_other(tmp_path):
+    for folder in ('links', 'spool'):
+        os.mkdir(tmp_path / folder)
+    one, two = (
+        Links(*(str(tmp_path / folder) for folder in ('links', 'spool', 'lost+found')))
+        for _ in range(2)
+    )
+
+    with one.aside('a', 'a' * 64, 5) as first:
+        one.place(first)
+        with two.aside('b', 'b' * 64, 5) as second:
+            one.place(first)
+            two.place(second)
+
+    assert one.leads_to('a', 'a' * 64, 5)
+    assert two.leads_to('b', 'b' * 64, 5)
+    assert os.listdir(tmp_path / 'spool') == []

@@ -10,7 +10,7 @@ import signal
 import pytest
 
 from filetracker.errors import BadUpload, Damaged, NotFound, StoreFull, StoreUnusable
-from filetracker.servers.storage import file_storage, open_storage
+from filetracker.servers.storage import disk, open_storage
 from filetracker.servers.storage.intents import Intents
 from tests.contracts.blob_store import digest_of
 from tests.contracts.storage import StorageContract, listed, plain, put, put_gzip
@@ -171,7 +171,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(store, tmp_path,
     storage = store()
     put(storage, 'name', 5, CONTENT)
     # More than any disk has left.
-    monkeypatch.setattr(file_storage, '_RESERVE', 1 << 62)
+    monkeypatch.setattr(disk, '_RESERVE', 1 << 62)
 
     with pytest.raises(StoreFull):
         put(storage, 'name', 6, b'new')

@@ -274,7 +274,7 @@ def test_a_blob_that_cannot_be_read_leaves_the_shelf(
     ours, theirs = gevent.socket.socketpair()
     wire = Wire(ours, 1.0)
     with theirs, contextlib.closing(wire):
-        answer = Answer(wire, None, lambda: False)
+        answer = Answer(wire, None, lambda: False, '-')
         length = len(body) + is_iterated
         answer.start_response('200 OK', [('Content-Length', str(length))])
         with pytest.raises(OSError, match='Input/output'):

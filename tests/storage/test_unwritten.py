@@ -51,7 +51,7 @@ def test_a_log_that_another_thread_failed_to_sync_is_not_relied_upon(tmp_path, d
         put(storage, 'before', 1, b'before')
         environment = storage._catalog._environment
 
-        with environment._log.synced_elsewhere():
+        with environment.log.synced_elsewhere():
             disk.sick = 'log.'
             with pytest.raises(NotWritable):
                 put(storage, 'name', 1, b'content')

@@ -8,6 +8,7 @@ from filetracker.servers.storage.home import takes_changes
 from filetracker.servers.storage.interfaces import Condition, Entry, unconditionally
 from filetracker.servers.storage.shelf import Shelved
 from filetracker.servers.storage.spool import Upload
+from filetracker.servers.storage.together import Outcome, run_together
 
 __all__ = [
     'ConcurrentModificationError',
@@ -15,10 +16,12 @@ __all__ = [
     'Entry',
     'FileStorage',
     'FiletrackerFileNotFoundError',
+    'Outcome',
     'Shelved',
     'Storage',
     'Upload',
     'open_storage',
+    'run_together',
     'takes_changes',
     'unconditionally',
 ]

@@ -26,7 +26,7 @@ from filetracker.errors import Busy, FiletrackerError, NotWritable, StoreFull, S
 from filetracker.servers.storage.ballast import Ballast, free
 from filetracker.servers.storage.database_cache import cache_size
 from filetracker.servers.storage.directory_lock import lock_directory, unlock_directory
-from filetracker.servers.storage.group_commit import GroupCommit
+from filetracker.servers.storage.group_commit import GroupCommit, Then, ignored
 from filetracker.servers.storage.home import make_databases, make_ready
 from filetracker.servers.storage.transaction_log import TransactionLog
 from filetracker.servers.storage.witness import Witness
@@ -54,9 +54,6 @@ class Environment:
     ``metadata`` and ``names`` are its databases. :meth:`close` waits for its ``threads``.
     """
 
-    metadata: Database
-    names: Database
-
     def __init__(self, root: str) -> None:
         self.home = os.path.join(root, 'db')
         self.users = 0
@@ -73,15 +70,17 @@ class Environment:
             self._ballast.take()
             for folder in (root, os.path.dirname(os.path.abspath(root))):
                 sync_folder(folder)
-            self._log = TransactionLog(self._environment, self.home)
+            self.log = TransactionLog(self._environment, self.home)
             self._pages = Witness(os.path.join(self.home, name) for name in ('metadata', 'names'))
         except BaseException:
             unlock_directory(self._directory_lock)
             raise
         self._closing = threading.Event()
-        self._commits = GroupCommit(self._commit, self.flush)
+        #: Taken by who reads and is not waited for, so that nothing is closed meanwhile.
+        self.staying_open = threading.RLock()
+        self.commits = GroupCommit(self._commit, self.flush)
         self._checkpoints = threading.Thread(target=self._checkpoint, daemon=True)
-        self.threads = self._checkpoints, self._commits.thread
+        self.threads = self._checkpoints, self.commits.thread
         self._checkpoints.start()
 
     def _open(self, home: str) -> None:
@@ -107,21 +106,20 @@ class Environment:
             raise StoreUnusable('cannot open the database of the store: %s' % reason) from error
 
     def _open_database(self, name: str) -> Database:
-        # After a panic this fails. The next line would too, and leave the bindings with a list that
-        # they never come to the end of.
+        # After a panic this fails. The next line would too, and leave the bindings an endless list.
         self._environment.log_stat()
         return _open(name, _KINDS[name], db.DB_AUTO_COMMIT | db.DB_THREAD, self._environment)
 
-    def transact(self, change: Callable[[Transaction], T]) -> T:
+    def transact(self, change: Callable[[Transaction], T], then: Then[T] = ignored) -> T:
         """Runs ``change(transaction)`` as one transaction; what it changed is durable on return.
 
-        It is run again after a deadlock, and undone if it raises. It must not wait for anything
-        but the local disk. Raises what it raises, :class:`~filetracker.errors.Busy`,
-        :class:`~filetracker.errors.StoreFull`, ``OSError``, or, if it may have changed something,
-        :class:`~filetracker.errors.StoreUnusable`: the environment has to be opened again.
+        It is run again after a deadlock, and undone if it raises; ``then`` is called with what it
+        returned. It must not wait for anything but the local disk. Raises what it raises,
+        :class:`~filetracker.errors.Busy`, :class:`~filetracker.errors.StoreFull`, ``OSError``, or,
+        if it may have changed something, :class:`~filetracker.errors.StoreUnusable`: open it again.
         """
         self._check_usable()
-        return self._commits.submit(partial(self._change, change))  # type: ignore[no-any-return]
+        return self.commits.submit(partial(self._change, change), then)  # type: ignore[no-any-return]
 
     def alone(self, act: Callable[[Transaction], T]) -> T:
         """Runs ``act(transaction)``, which changes nothing in the databases, beside no other.
@@ -129,7 +127,7 @@ class Environment:
         Raises as :meth:`transact` does.
         """
         self._check_usable()
-        return self._commits.submit_unflushed(act)  # type: ignore[no-any-return]
+        return self.commits.submit_unflushed(act)  # type: ignore[no-any-return]
 
     def flush(self) -> None:
         """Makes durable all that is committed so far; meant for :meth:`alone`.
@@ -137,7 +135,7 @@ class Environment:
         Raises :class:`~filetracker.errors.NotWritable`.
         """
         try:
-            self._log.flush()
+            self.log.flush()
         except (db.DBError, OSError) as error:
             # What is committed cannot be undone, and must not be acknowledged.
             raise self._unwritten(error) from error
@@ -173,8 +171,10 @@ class Environment:
     def close(self) -> None:
         """Ends the threads and closes everything; called once, when nobody uses it any more."""
         self._closing.set()
-        self._checkpoints.join()
-        self._commits.close()
+        # Berkeley DB ends the process where somebody reads what is closed.
+        with self.staying_open:
+            self._checkpoints.join()
+            self.commits.close()
         try:
             is_written = not self._unusable and not self._unwritable
             if is_written:
@@ -186,7 +186,7 @@ class Environment:
         except (db.DBError, FiletrackerError, OSError) as error:
             logger.warning('closing the database failed: %s', _reason(error))
         finally:
-            self._log.close()
+            self.log.close()
             self._pages.close()
             unlock_directory(self._directory_lock)
 
@@ -203,7 +203,7 @@ class Environment:
             raise StoreUnusable('the store is closed')
 
     def _change(self, change: Callable[[Transaction], T], transaction: Transaction) -> T:
-        self._log.check_room()
+        self.log.check_room()
         return change(transaction)
 
     def _commit(self, change: Callable[[Transaction], Any]) -> Any:
@@ -247,7 +247,7 @@ class Environment:
             logger.critical('%s (%s)', self._unusable, _reason(error))
             return StoreUnusable(self._unusable)
         if error.args and isinstance(error.args[0], int) and error.args[0] > 0:
-            self._log.doubt()
+            self.log.doubt()
             return OSError(error.args[0], _reason(error))
         return StoreUnusable('the database failed: %s' % _reason(error))
 
@@ -260,18 +260,18 @@ class Environment:
             raise NotWritable()
         flags = 0 if kbytes or minutes else db.DB_FORCE
         try:
-            with self._log.synced_elsewhere():
+            with self.log.synced_elsewhere():
                 # A checkpoint must not rely on a file whose name could be lost.
-                self._log.look()
+                self.log.look()
                 self._environment.txn_checkpoint(kbytes, minutes, flags)
                 # It may have begun a file itself, so that older ones go only now.
-                self._log.look()
+                self.log.look()
                 self._environment.log_archive(db.DB_ARCH_REMOVE)
         except OSError as error:
             raise self._unwritten(error) from error
         except db.DBError as error:
             try:
-                self._log.check()
+                self.log.check()
                 self._pages.check()
             except OSError as lost:
                 raise self._unwritten(lost) from error

@@ -7,17 +7,21 @@ compared before it is relied upon.
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, cast
 
 from filetracker.durable import sync_folder
 from filetracker.servers.storage.inspection import BROKEN_DISK
 from filetracker.servers.storage.interfaces import BlobStore
 from filetracker.servers.storage.spool import inflated_size
+from filetracker.servers.storage.syncs import Syncs
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +35,11 @@ class DirectoryBlobStore(BlobStore):
     """Blobs below ``root``; ``spool`` is on the same file system. Both exist."""
 
     def __init__(self, root: str, spool: str) -> None:
+        #: Is called with the seconds that it took to sync a blob.
+        self.synced: Callable[[float], object] = lambda seconds: None
         self._root = root
         self._spool = spool
+        self._syncs = Syncs()
         for prefix in range(256):
             os.makedirs(os.path.join(root, '%02x' % prefix), 0o700, exist_ok=True)
         sync_folder(root)
@@ -41,7 +48,7 @@ class DirectoryBlobStore(BlobStore):
     def spool(self) -> BinaryIO:
         if self._unnamed:
             descriptor = os.open(self._root, os.O_TMPFILE | os.O_RDWR, _READ_ONLY)
-            return os.fdopen(descriptor, 'w+b')
+            return cast(BinaryIO, io.FileIO(descriptor, 'r+'))
         file = tempfile.NamedTemporaryFile(dir=self._spool, prefix='upload-')
         os.fchmod(file.fileno(), _READ_ONLY)
         return cast(BinaryIO, file)
@@ -52,7 +59,7 @@ class DirectoryBlobStore(BlobStore):
             if not self._is_good(path, digest, spooled):
                 self._make(digest, spooled, path)
             # The name may be as fresh as that of somebody who has not synced it yet.
-            sync_folder(os.path.dirname(path))
+            self._syncs.folder(os.path.dirname(path))
             stored_size = self.stored_size(digest)
             # A collection, for somebody whose upload was refused, may have come between.
             if stored_size is not None:
@@ -79,14 +86,22 @@ class DirectoryBlobStore(BlobStore):
         except FileNotFoundError:
             pass
 
+    def digests_with(self, prefix: str) -> list[str]:
+        try:
+            return sorted(os.listdir(os.path.join(self._root, prefix)))
+        except FileNotFoundError:
+            return []
+
     def digests(self) -> Iterator[str]:
         for prefix in sorted(os.listdir(self._root)):
-            yield from sorted(os.listdir(os.path.join(self._root, prefix)))
+            yield from self.digests_with(prefix)
 
     def _path(self, digest: str) -> str:
         return os.path.join(self._root, digest[:2], digest)
 
     def _is_good(self, path: str, digest: str, spooled: BinaryIO) -> bool:
+        if self.stored_size(digest) is None:
+            return False
         try:
             with open(path, 'rb') as blob:
                 is_ours = not os.fstat(blob.fileno()).st_mode & _WRITABLE
@@ -123,11 +138,16 @@ class DirectoryBlobStore(BlobStore):
             with self.spool() as copy:
                 spooled.seek(0)
                 shutil.copyfileobj(spooled, copy)
+                # A disk without room for all of the last piece takes a part, and raises nothing.
+                if copy.tell() < spooled.tell():
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
                 self._link_synced(copy, path)
 
     def _link_synced(self, spooled: BinaryIO, path: str) -> None:
         spooled.flush()
-        os.fsync(spooled.fileno())
+        begun = time.monotonic()
+        self._syncs.file(spooled.fileno())
+        self.synced(time.monotonic() - begun)
         # With a descriptor os.link follows the link in /proc (open(2), O_TMPFILE). It is not looked
         # at, as the path is absolute.
         file = spooled.fileno()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import six
@@ -18,29 +18,33 @@ import six
 from filetracker.durable import reporting_full_disk
 from filetracker.errors import Busy, FiletrackerError, StoreFull, StoreUnusable
 from filetracker.servers.storage import bdb, tombstones
+from filetracker.servers.storage.activity import Activity
 from filetracker.servers.storage.conflicts import check_conflicts
 from filetracker.servers.storage.environments import release_environment
 from filetracker.servers.storage.holds import holds_of
 from filetracker.servers.storage.intents import Intents, Note
 from filetracker.servers.storage.interfaces import (
     Catalog,
+    Change,
     Condition,
     Delete,
     Entry,
+    Page,
     Put,
+    See,
     unconditionally,
 )
-from filetracker.servers.storage.links import Links
+from filetracker.servers.storage.level import children, records_of
+from filetracker.servers.storage.links import Aside, Links
 from filetracker.servers.storage.records import (
-    BEHIND,
-    FIRST_NAME,
     encode_entry,
     entries_in,
     metadata_keys,
     name_key,
-    names_in,
     newest,
+    page_of,
     set_count,
+    sizes_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -50,6 +54,7 @@ class BerkeleyCatalog(Catalog):
     """The catalogue of the store that ``environment`` belongs to."""
 
     def __init__(self, environment: bdb.Environment, links: Links, intents: Intents) -> None:
+        self.activity = Activity()
         self._environment = environment
         self._links = links
         self._intents = intents
@@ -106,12 +111,18 @@ class BerkeleyCatalog(Catalog):
         return self._environment.read(partial(newest, self._names, name, None))
 
     def put(self, name: str, entry: Entry, has_blob: Callable[[Entry | None], bool]) -> Put:
-        with self._mirrored(name, entry.digest):
-            result, note = self._environment.transact(
-                lambda transaction: self._put(transaction, name, entry, has_blob)
-            )
+        with (
+            self._links.aside(name, entry.digest, entry.version) as link,
+            self._mirrored(name, entry.digest),
+        ):
+            change = partial(self._put, name=name, entry=entry, has_blob=has_blob, link=link)
+            result, note, _ = self._environment.transact(change, self._tell)
         self._keep(result.freed, note)
         return result
+
+    def _tell(self, result: tuple[object, object, Change | None]) -> None:
+        if result[2]:
+            self.activity.census.changed(result[2])
 
     def _put(
         self,
@@ -119,26 +130,28 @@ class BerkeleyCatalog(Catalog):
         name: str,
         entry: Entry,
         has_blob: Callable[[Entry | None], bool],
-    ) -> tuple[Put, Note | None]:
+        link: Aside,
+    ) -> tuple[Put, Note | None, Change | None]:
         old = self._newest(transaction, name)
         if old and old.version > entry.version:
-            return Put(old.version), None
+            return Put(old.version), None, None
         if not old:
             check_conflicts(self._names, name, transaction)
         if not has_blob(old):
-            return Put(entry.version, blob_is_missing=True), None
-        freed = None
+            return Put(entry.version, blob_is_missing=True), None, None
+        freed, is_fresh = None, False
         if old:
             self._names.delete(name_key(name, old.version), transaction)
         if not old or old.digest != entry.digest:
             count = self._count(transaction, entry.digest) + 1
+            is_fresh = count == 1
             set_count(self._metadata, transaction, entry.digest, count, entry.size)
             freed = old and self._remove_name(transaction, old.digest)
         self._names.put(name_key(name, entry.version), encode_entry(entry), transaction)
         note = self._intents.record(name, freed) if freed else None
         with self._undone(note):
-            self._links.set(name, entry.digest, entry.version)
-        return Put(entry.version, freed), note
+            self._links.place(link)
+        return Put(entry.version, freed), note, Change(name, old, entry, is_fresh, bool(freed))
 
     def delete(self, name: str, version: int, condition: Condition = unconditionally) -> Delete:
         return self._remove(name, version, condition, self._delete)
@@ -155,18 +168,18 @@ class BerkeleyCatalog(Catalog):
         name: str,
         version: int,
         condition: Condition,
-        remove: Callable[..., tuple[Delete, Note | None]],
+        remove: Callable[..., tuple[Delete, Note | None, Change | None]],
     ) -> Delete:
         with self._mirrored(name):
-            result, note = self._environment.transact(
-                lambda transaction: remove(transaction, name, version, condition)
+            result, note, _ = self._environment.transact(
+                lambda transaction: remove(transaction, name, version, condition), self._tell
             )
         self._keep(result.freed, note)
         return result
 
     def _bury(
         self, transaction: bdb.Transaction, name: str, version: int, condition: Condition
-    ) -> tuple[Delete, Note | None]:
+    ) -> tuple[Delete, Note | None, Change | None]:
         old = self._newest(transaction, name)
         if old:
             # It may look at the tombstone, outside the transaction: not when that is changed.
@@ -174,17 +187,17 @@ class BerkeleyCatalog(Catalog):
         is_first = False
         if not old or old.version <= version:
             is_first = tombstones.bury(self._names, name, version, transaction)
-        result, note = self._delete(transaction, name, version, unconditionally)
-        return result._replace(found=result.found or is_first), note
+        result, note, change = self._delete(transaction, name, version, unconditionally)
+        return result._replace(found=result.found or is_first), note, change
 
     def _delete(
         self, transaction: bdb.Transaction, name: str, version: int, condition: Condition
-    ) -> tuple[Delete, Note | None]:
+    ) -> tuple[Delete, Note | None, Change | None]:
         old = self._newest(transaction, name)
         if old:
             condition(old)
         if not old or old.version > version:
-            return Delete(bool(old), old and old.version), None
+            return Delete(bool(old), old and old.version), None, None
         self._names.delete(name_key(name, old.version), transaction)
         freed = self._remove_name(transaction, old.digest)
         note = None
@@ -193,7 +206,8 @@ class BerkeleyCatalog(Catalog):
             note = self._intents.record(name, old.digest)
         with self._undone(note):
             self._links.remove(name)
-        return Delete(found=True, freed=freed), note
+        change = Change(name, old, None, False, bool(freed))
+        return Delete(found=True, freed=freed), note, change
 
     @contextlib.contextmanager
     def _undone(self, note: Note | None) -> Iterator[None]:
@@ -211,24 +225,24 @@ class BerkeleyCatalog(Catalog):
         elif note:
             self._intents.forget(note)
 
-    def names(self, directory: str, after: str, limit: int) -> list[tuple[str, int]]:
-        return names_in(self._records(directory, after, limit))
+    def page(self, directory: str, after: str, limit: int, cutoff: int | None = None) -> Page:
+        start = len(six.ensure_binary(directory))
+        records = records_of(self._environment, directory, after, limit)
+        return page_of(records, limit, start, cutoff)
 
-    def survey(
-        self, directory: str, after: str, limit: int, see: Callable[[list[tuple[str, Entry]]], None]
-    ) -> None:
-        self._environment.alone(lambda _: see(entries_in(self._records(directory, after, limit))))
+    def children(self, directory: str, after: str, limit: int) -> list[tuple[str, Entry | None]]:
+        return children(self._environment, directory, after, limit)
 
-    def _records(self, directory: str, after: str, limit: int) -> list[tuple[bytes, bytes]]:
-        prefix = six.ensure_binary(directory)
-        start = six.ensure_binary(after) + BEHIND if after else prefix or FIRST_NAME
-        records = self._environment.names_from(start, limit)
-        if records and not records[-1][0].startswith(prefix):
-            return [record for record in records if record[0].startswith(prefix)]
-        return records
+    def survey(self, directory: str, after: str, limit: int, see: See) -> None:
+        records = partial(records_of, self._environment, directory, after, limit)
+        self._environment.alone(lambda _: see(entries_in(records())))
 
     def count(self, digest: str) -> int:
         return self._environment.read(lambda: self._count(None, digest))
+
+    def sizes(self, digests: Iterable[str]) -> dict[str, int]:
+        with self._environment.staying_open:
+            return self._environment.read(partial(sizes_of, self._metadata, list(digests)))
 
     def collect(self, digest: str, remove: Callable[[str], None]) -> bool:
         notes = self._notes.pop(digest, [])
@@ -281,7 +295,6 @@ class BerkeleyCatalog(Catalog):
 
     def _mirror(self, name: str, transaction: bdb.Transaction) -> None:
         entry = self._newest(transaction, name)
-        if entry:
-            self._links.set(name, entry.digest, entry.version)
-        else:
-            self._links.remove(name)
+        if not entry:
+            return self._links.remove(name)
+        self._links.set(name, entry.digest, entry.version)

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import BinaryIO
 
-from filetracker.errors import Damaged, FiletrackerError, NotFound
+from filetracker.errors import Busy, Damaged, FiletrackerError, NotFound
 from filetracker.gz import DEFAULT_COMPRESSION
 from filetracker.protocol import check_stored_name, check_version
+from filetracker.servers.storage.disk import Disk
 from filetracker.servers.storage.interfaces import (
     BlobStore,
     Catalog,
@@ -23,24 +24,26 @@ from filetracker.servers.storage.interfaces import (
     Delete,
     Entry,
     Put,
+    See,
     unconditionally,
 )
+from filetracker.servers.storage.listing import lines, survey
 from filetracker.servers.storage.shelf import Shelf
 from filetracker.servers.storage.spool import Upload, inflated_size, reporting_disk
+from filetracker.servers.storage.tree import Tree
 
 logger = logging.getLogger(__name__)
-
-_PAGE = 1000
 
 
 class Storage:
     """Files by name and version over a blob store and a catalogue, which it closes in the end.
 
-    ``check_room`` raises :class:`~filetracker.errors.StoreFull` when no more should be taken in;
-    ``compression`` is one of :data:`~filetracker.gz.COMPRESSIONS`, for what comes in plain.
-    Every method blocks and may be called from any thread. All raise
-    :class:`~filetracker.errors.Busy` and :class:`~filetracker.errors.StoreUnusable`;
-    ``OSError`` is what the disk says.
+    ``tree`` is how people look at the names. ``check_room`` raises
+    :class:`~filetracker.errors.StoreFull` when no more should be taken in; ``compression`` is one
+    of :data:`~filetracker.gz.COMPRESSIONS`, for what comes in plain. Every method blocks and may
+    be called from any thread. All raise :class:`~filetracker.errors.Busy` and
+    :class:`~filetracker.errors.StoreUnusable`; ``OSError`` is what the ``disk`` says, on which the
+    store is if that is not ``None``.
     """
 
     def __init__(
@@ -50,12 +53,18 @@ class Storage:
         check_room: Callable[[], None] = lambda: None,
         compression: str = DEFAULT_COMPRESSION,
         shelf: Shelf | None = None,
+        disk: Disk | None = None,
     ) -> None:
         self._blobs = blobs
         self._catalog = catalog
         self._check_room = check_room
         self._compression = compression
-        self.shelf = shelf or Shelf()
+        self.shelf, self.tree = shelf or Shelf(), Tree(catalog)
+        #: What goes on in the store.
+        self.activity = catalog.activity
+        #: Counts what is stored from now on, in the background.
+        self.begin_census = partial(self.activity.census.begin, blobs, catalog)
+        self.disk = disk
 
     def entry(self, name: str) -> Entry:
         """Returns version, digest and sizes of a file.
@@ -72,8 +81,7 @@ class Storage:
         """Returns what :meth:`entry` does, and the gzip bytes of that very version.
 
         The caller closes the file, and can read it to its end whatever happens to the name. Raises
-        what :meth:`entry` does, and :class:`~filetracker.errors.Damaged` if the blob is not
-        there, or has another size than when it was stored and is not good.
+        what :meth:`entry` does, and :class:`~filetracker.errors.Damaged` if there is no good blob.
         """
         entry = self.entry(name)
         while True:
@@ -118,9 +126,9 @@ class Storage:
     ) -> int:
         """Stores what was uploaded; it is durable on return.
 
-        Returns the version that the name has now: ``version``, or the newer one that stays.
-        Raises what ``condition`` does, :class:`~filetracker.errors.BadUpload`, ``InvalidName``,
-        ``NameConflict`` and ``StoreFull``; then nothing is changed.
+        Returns the version that the name has now: ``version``, or the newer one that stays. May
+        close the upload. Raises what ``condition`` does, :class:`~filetracker.errors.BadUpload`,
+        ``InvalidName``, ``NameConflict`` and ``StoreFull``; then nothing is changed.
         """
         check_stored_name(name)
         check_version(version)
@@ -134,6 +142,8 @@ class Storage:
                     if not named:
                         condition(self._catalog.entry(name))
                 finally:
+                    # A collection opens a file, and many may wait for theirs at a time.
+                    upload.close()
                     if not named:
                         self._collect(digest)
                 if result.freed:
@@ -163,43 +173,33 @@ class Storage:
         return self._catalog.entry(name) is not None or self.buried_version(name) is not None
 
     def pages(self, directory: str, cutoff: int | None = None) -> Iterator[list[str]]:
-        """Yields the names below a directory, relative to it, sorted by their bytes in UTF-8.
+        """Yields what :meth:`lines` does in lists, which may be empty."""
+        return (some.decode().split('\n')[:-1] for some in self.lines(directory, cutoff))
 
-        ``directory`` is ``''`` for all. With ``cutoff`` only those whose version is not newer.
-        They come in lists, which may be empty. A name that is there all the time, unchanged, comes
-        exactly once. Raises what :meth:`entry` does, at the first list if nothing is below the
-        directory (the root is always there).
+    def lines(self, directory: str, cutoff: int | None = None) -> Iterator[bytes]:
+        """Yields the names below a directory (``''``: all), relative to it, sorted by their UTF-8.
+
+        Some at a time, maybe none, each with a newline behind it. With ``cutoff`` only those whose
+        version is not newer. A name that is there all the time, unchanged, comes exactly once.
+        Raises as :meth:`entry`, at first if nothing is below the directory; the root always is.
         """
-        prefix = ''
-        if directory:
-            check_stored_name(directory)
-            prefix = directory + '/'
-        page = self._catalog.names(prefix, '', _PAGE)
-        if not page and directory:
-            raise NotFound(directory, 'no such directory: %s' % directory)
-        while page:
-            last = page[-1][0]
-            if cutoff is not None:
-                page = [named for named in page if named[1] <= cutoff]
-            yield [name[len(prefix) :] for name, _ in page]
-            page = self._catalog.names(prefix, last, _PAGE)
+        return lines(self._catalog, directory, cutoff)
 
-    def survey(self, directory: str, see: Callable[[list[tuple[str, Entry]]], None]) -> None:
+    def survey(self, directory: str, see: See) -> None:
         """Calls ``see`` with all names below a directory and their entries, a page at a time.
 
-        ``directory`` is ``''`` for all; the names are whole. The last page is empty. While ``see``
-        runs no name changes: each change was made, and its condition asked, before or after. So it
-        must not wait.
+        ``directory`` is ``''`` for all; the names are whole. The last page is empty. ``see`` must
+        not wait: each change was made, and its condition asked, before it runs or after.
         """
-        prefix = directory + '/' if directory else ''
-        after = ['']
+        survey(self._catalog, directory, see)
 
-        def note(page: list[tuple[str, Entry]]) -> None:
-            after.append(page[-1][0] if page else '')
-            see(page)
-
-        while len(after) == 1 or after[-1]:
-            self._catalog.survey(prefix, after[-1], _PAGE, note)
+    def check_ready(self) -> None:
+        """Raises an error of ours, or ``OSError``, where nothing could be stored just now."""
+        self._check_room()
+        # Not answered where the database cannot be written.
+        self._catalog.survey('', '', 1, lambda page: None)
+        if self.disk and not self.disk.takes_changes():
+            raise Busy('the disk of the store takes no changes now; files can be read')
 
     def distrust(self, name: str, digest: str) -> None:
         """Reports that what :meth:`open` returned for a name is damaged.
@@ -207,6 +207,7 @@ class Storage:
         It is logged, and the next upload of the same content replaces it.
         """
         logger.error('the blob %s of %s is damaged', digest, name)
+        self.activity.damaged += 1
         # Other names may have the same content, and the disk may take no mark.
         self.shelf.clear()
         try:
@@ -243,11 +244,9 @@ class Storage:
     ) -> Put:
         while True:
             stored_size = self._blobs.add(digest, upload.file)
-            result = self._catalog.put(
-                name,
-                Entry(version, digest, upload.size, stored_size),
-                partial(self._has_blob, digest, stored_size, condition),
-            )
+            entry = Entry(version, digest, upload.size, stored_size)
+            has_blob = partial(self._has_blob, digest, stored_size, condition)
+            result = self._catalog.put(name, entry, has_blob)
             # A collection may have come between, and then even another stream of the same content.
             if not result.blob_is_missing:
                 return result

@@ -6,13 +6,15 @@ import os
 import weakref
 from typing import BinaryIO
 
-from filetracker.errors import BadUpload, StoreFull, StoreUnusable
+from filetracker.errors import BadUpload, StoreUnusable
 from filetracker.gz import DEFAULT_COMPRESSION
 from filetracker.protocol import parse_digest, parse_size
 from filetracker.servers.storage import bdb
+from filetracker.servers.storage.activity import Activity
 from filetracker.servers.storage.blobs_directory import DirectoryBlobStore
 from filetracker.servers.storage.catalog_berkeleydb import BerkeleyCatalog
 from filetracker.servers.storage.core import Storage
+from filetracker.servers.storage.disk import Disk
 from filetracker.servers.storage.environments import acquire_environment
 from filetracker.servers.storage.intents import Intents
 from filetracker.servers.storage.links import Links
@@ -25,9 +27,7 @@ _PIECE = 1 << 18
 
 # Whoever opens the same store has to know of the changes that others make.
 _shelves: weakref.WeakKeyDictionary[bdb.Environment, Shelf] = weakref.WeakKeyDictionary()
-
-# Kept free for the database, whose log must always be able to grow a little: in bytes.
-_RESERVE = 32 << 20
+_activities: weakref.WeakKeyDictionary[bdb.Environment, Activity] = weakref.WeakKeyDictionary()
 
 
 def open_storage(base_dir: str, compression: str = DEFAULT_COMPRESSION) -> Storage:
@@ -63,20 +63,29 @@ def _open(base_dir: str, compression: str = DEFAULT_COMPRESSION) -> tuple[Storag
         raise StoreUnusable(
             'cannot use %s as a store: %s' % (base_dir, error.strerror or error)
         ) from error
+    catalog = BerkeleyCatalog(environment, links, intents)
+    catalog.activity = _activity_of(environment)
+    blobs.synced = catalog.activity.content_was_synced
+    disk = Disk(base_dir)
     storage = Storage(
         blobs,
-        BerkeleyCatalog(environment, links, intents),
-        lambda: _check_room(base_dir),
+        catalog,
+        disk.check_room,
         compression,
         _shelves.setdefault(environment, Shelf()),
+        disk,
     )
     return storage, environment.metadata
 
 
-def _check_room(directory: str) -> None:
-    status = os.statvfs(directory)
-    if status.f_bavail * status.f_frsize < _RESERVE:
-        raise StoreFull()
+def _activity_of(environment: bdb.Environment) -> Activity:
+    activity = _activities.get(environment)
+    if activity is None:
+        # What is kept for the environment must not keep the environment.
+        waiting = weakref.WeakMethod(environment.commits.waiting)
+        activity = _activities.setdefault(environment, Activity(lambda: (waiting() or int)()))
+        environment.log.synced = activity.log_was_synced
+    return activity
 
 
 class FileStorage:

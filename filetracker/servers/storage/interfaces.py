@@ -8,9 +8,12 @@ hex.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from filetracker.servers.storage.activity import Activity
 
 
 class Entry(NamedTuple):
@@ -24,6 +27,23 @@ class Entry(NamedTuple):
     size: int
     stored_size: int
 
+
+class Change(NamedTuple):
+    """The entry of a name was ``old`` and is ``new``; ``None`` where it had or has none.
+
+    ``is_fresh`` says whether no name had the content of ``new`` before, ``is_freed`` whether none
+    has that of ``old`` any more.
+    """
+
+    name: str
+    old: Entry | None
+    new: Entry | None
+    is_fresh: bool
+    is_freed: bool
+
+
+#: Is called with names and their entries.
+See: TypeAlias = Callable[[list[tuple[str, Entry]]], None]
 
 #: Is called with the entry that a name has, and raises where that is not to be changed.
 Condition: TypeAlias = Callable[[Entry | None], object]
@@ -79,6 +99,13 @@ class BlobStore(ABC):
         """
 
     @abstractmethod
+    def digests_with(self, prefix: str) -> list[str]:
+        """Returns the digests that begin with ``prefix``, two hex digits, sorted.
+
+        One that comes or goes meanwhile may be missing, and there may be others that are none.
+        """
+
+    @abstractmethod
     def digests(self) -> Iterator[str]:
         """Yields the digest of each blob, in no order.
 
@@ -93,6 +120,9 @@ class Catalog(ABC):
     changed something is durable on return. A name has one entry, that of its newest version.
     Raises :class:`~filetracker.errors.Busy` when a transaction cannot be had.
     """
+
+    #: Is told of each change behind its commit and before the next one.
+    activity: Activity
 
     @abstractmethod
     def intent(self, name: str, digest: str) -> AbstractContextManager[None]:
@@ -146,18 +176,28 @@ class Catalog(ABC):
         """
 
     @abstractmethod
-    def names(self, directory: str, after: str, limit: int) -> list[tuple[str, int]]:
-        """Returns names below a directory with their versions, sorted by their bytes in UTF-8.
+    def page(self, directory: str, after: str, limit: int, cutoff: int | None = None) -> Page:
+        """Returns names below a directory, sorted by their bytes in UTF-8.
 
-        ``directory`` is ``''`` or ends with a slash. Only names behind ``after`` (``''``: from
-        the first), at most ``limit`` of them. One that is there all the time is never left out.
+        ``directory`` is what they begin with: ``''``, or it ends with a slash, but it may be any
+        other text too. Only names behind ``after`` (``''``: from the first; else it begins so as
+        well), at most ``limit`` of them; of these, where there is a ``cutoff``, the names whose
+        version is not newer. One that is there all the time is never left out.
         """
 
     @abstractmethod
-    def survey(
-        self, directory: str, after: str, limit: int, see: Callable[[list[tuple[str, Entry]]], None]
-    ) -> None:
-        """Calls ``see`` with names and their entries, chosen as :meth:`names` does.
+    def children(self, directory: str, after: str, limit: int) -> list[tuple[str, Entry | None]]:
+        """Returns what is directly in a directory, relative to it, at most ``limit``.
+
+        ``directory`` is ``''`` or ends with a slash. A file comes with its entry, a directory with
+        a slash at its end and ``None``; sorted by their bytes, slash and all. Only what is behind
+        ``after``, in the same form (``''``: from the first). One that is there all the time is
+        never left out.
+        """
+
+    @abstractmethod
+    def survey(self, directory: str, after: str, limit: int, see: See) -> None:
+        """Calls ``see`` with names and their entries, chosen as :meth:`page` does.
 
         No name changes meanwhile: the condition of each change was asked, and the change made,
         before or after.
@@ -166,6 +206,10 @@ class Catalog(ABC):
     @abstractmethod
     def count(self, digest: str) -> int:
         """Returns how many names a content has."""
+
+    @abstractmethod
+    def sizes(self, digests: Iterable[str]) -> dict[str, int]:
+        """Returns how many plain bytes contents have, of those digests that have a name."""
 
     @abstractmethod
     def collect(self, digest: str, remove: Callable[[str], None]) -> bool:
@@ -178,6 +222,18 @@ class Catalog(ABC):
     @abstractmethod
     def close(self) -> None:
         """Releases what the catalogue holds; it may be called twice."""
+
+
+class Page(NamedTuple):
+    """A part of a list: ``text`` has names, relative to the directory, each with a newline behind.
+
+    ``last`` is the last name that was looked at, whole, ``''`` if there was none; ``is_final`` says
+    that there are no others behind it.
+    """
+
+    text: bytes
+    last: str
+    is_final: bool
 
 
 class Put(NamedTuple):

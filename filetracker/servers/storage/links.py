@@ -25,6 +25,8 @@ _NANOSECONDS = 10**9
 # So many entries of a directory are put in order at a time.
 _SOME = 10_000
 _IN_THE_WAY = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY)
+# Several may have links aside in one spool; what one has left must not be another's.
+_numbers = itertools.count()
 
 
 class Link(NamedTuple):
@@ -38,16 +40,43 @@ class Link(NamedTuple):
         return os.fsdecode(self.target.rpartition(b'/')[2])
 
 
+class Aside:
+    """A link that is made and has no place yet: with ``goal``, ``target`` and time to be."""
+
+    def __init__(self, goal: bytes, target: bytes, nanoseconds: int) -> None:
+        self.goal = goal
+        self.target = target
+        self.nanoseconds = nanoseconds
+        self.path = b''
+        self.is_placed = False
+
+    def make(self, path: bytes) -> None:
+        """Makes it. Raises ``OSError`` and :class:`~filetracker.errors.InvalidName`."""
+        os.symlink(self.target, path)
+        self.path = path
+        self.is_placed = False
+        try:
+            os.utime(path, ns=(self.nanoseconds, self.nanoseconds), follow_symlinks=False)
+            is_exact = os.lstat(path).st_mtime_ns == self.nanoseconds
+        except BaseException:
+            _unlink(path)
+            raise
+        if not is_exact:
+            _unlink(path)
+            version = self.nanoseconds // _NANOSECONDS
+            raise InvalidName('the disk of the store cannot keep the version %d' % version)
+
+
 class Links:
     """The symbolic links below ``root``, made aside in ``spool``; both exist.
 
     What stands in their way and is no name of the store is moved to ``lost``, which is made when
-    it is needed. All changes come from one thread.
+    it is needed. All changes below ``root`` come from one thread.
     """
 
     def __init__(self, root: str, spool: str, lost: str) -> None:
         self._root = os.fsencode(root)
-        self._aside = os.path.join(os.fsencode(spool), b'link')
+        self._aside = os.path.join(os.fsencode(spool), b'link-')
         self._lost = LostAndFound(os.path.dirname(lost))
         self._lost_name = os.path.basename(lost)
 
@@ -57,20 +86,38 @@ class Links:
         Raises :class:`~filetracker.errors.InvalidName` if the file system cannot keep the
         version exactly.
         """
-        path = self._path(name)
-        _unlink(self._aside)
-        os.symlink(_target(name, digest), self._aside)
-        nanoseconds = version * _NANOSECONDS
-        os.utime(self._aside, ns=(nanoseconds, nanoseconds), follow_symlinks=False)
-        if os.lstat(self._aside).st_mtime_ns != nanoseconds:
-            raise InvalidName('the disk of the store cannot keep the version %d' % version)
+        with self.aside(name, digest, version) as link:
+            self.place(link)
+
+    @contextlib.contextmanager
+    def aside(self, name: str, digest: str, version: int) -> Iterator[Aside]:
+        """Makes a link that :meth:`place` lets take its place; else it is gone in the end.
+
+        Any thread may do that. Raises as :meth:`set` does.
+        """
+        link = Aside(self._path(name), _target(name, digest), version * _NANOSECONDS)
+        for number in _numbers:
+            with contextlib.suppress(FileExistsError):
+                link.make(b'%s%d' % (self._aside, number))
+                break
         try:
-            os.rename(self._aside, path)
+            yield link
+        finally:
+            if not link.is_placed:
+                _unlink(link.path)
+
+    def place(self, link: Aside) -> None:
+        """Puts a link in the place of what the name pointed to; done again, it is the same."""
+        try:
+            os.rename(link.path, link.goal)
         except OSError as error:
             if error.errno not in _IN_THE_WAY:
                 raise
-            self._clear_way(path)
-            os.rename(self._aside, path)
+            if link.is_placed:
+                link.make(link.path)
+            self._clear_way(link.goal)
+            os.rename(link.path, link.goal)
+        link.is_placed = True
 
     def _clear_way(self, path: bytes) -> None:
         """Lets all parents of ``path`` be directories, and ``path`` none."""

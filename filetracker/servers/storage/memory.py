@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from typing import BinaryIO
 
 import six
 
 from filetracker.errors import NameConflict
+from filetracker.servers.storage.activity import Activity
 from filetracker.servers.storage.interfaces import (
     BlobStore,
     Catalog,
+    Change,
     Condition,
     Delete,
     Entry,
+    Page,
     Put,
+    See,
     unconditionally,
 )
 
@@ -55,6 +59,9 @@ class MemoryBlobStore(BlobStore):
     def remove(self, digest: str) -> None:
         self._blobs.pop(digest, None)
 
+    def digests_with(self, prefix: str) -> list[str]:
+        return sorted(digest for digest in list(self._blobs) if digest.startswith(prefix))
+
     def digests(self) -> Iterator[str]:
         yield from list(self._blobs)
 
@@ -63,6 +70,7 @@ class MemoryCatalog(Catalog):
     """Names in a dictionary, behind one lock."""
 
     def __init__(self) -> None:
+        self.activity = Activity()
         self._entries: dict[str, Entry] = {}
         self._buried: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -88,8 +96,11 @@ class MemoryCatalog(Catalog):
                     raise NameConflict(name, other)
             if not has_blob(old):
                 return Put(entry.version, blob_is_missing=True)
+            is_fresh = not self.count(entry.digest)
             self._entries[name] = entry
-            return Put(entry.version, self._freed(old))
+            freed = self._freed(old)
+            self.activity.census.changed(Change(name, old, entry, is_fresh, bool(freed)))
+            return Put(entry.version, freed)
 
     def delete(self, name: str, version: int, condition: Condition = unconditionally) -> Delete:
         with self._lock:
@@ -106,19 +117,38 @@ class MemoryCatalog(Catalog):
     def buried_version(self, name: str) -> int | None:
         return self._buried.get(name)
 
-    def names(self, directory: str, after: str, limit: int) -> list[tuple[str, int]]:
+    def page(self, directory: str, after: str, limit: int, cutoff: int | None = None) -> Page:
         with self._lock:
             found = self._range(directory, after, limit)
-        return [(name, entry.version) for name, entry in found]
+        text = ''.join(
+            name[len(directory) :] + '\n'
+            for name, entry in found
+            if cutoff is None or entry.version <= cutoff
+        )
+        last = found[-1][0] if found else ''
+        return Page(six.ensure_binary(text), last, is_final=len(found) < limit)
 
-    def survey(
-        self, directory: str, after: str, limit: int, see: Callable[[list[tuple[str, Entry]]], None]
-    ) -> None:
+    def children(self, directory: str, after: str, limit: int) -> list[tuple[str, Entry | None]]:
+        with self._lock:
+            found = self._range(directory, '', len(self._entries))
+        level: dict[str, Entry | None] = {}
+        for name, entry in found:
+            child, slash, _ = name[len(directory) :].partition('/')
+            level[child + slash] = None if slash else entry
+        start = six.ensure_binary(after)
+        return [each for each in level.items() if six.ensure_binary(each[0]) > start][:limit]
+
+    def survey(self, directory: str, after: str, limit: int, see: See) -> None:
         with self._lock:
             see(self._range(directory, after, limit))
 
     def count(self, digest: str) -> int:
         return sum(entry.digest == digest for entry in self._entries.values())
+
+    def sizes(self, digests: Iterable[str]) -> dict[str, int]:
+        with self._lock:
+            known = {entry.digest: entry.size for entry in self._entries.values()}
+        return {digest: known[digest] for digest in digests if digest in known}
 
     def collect(self, digest: str, remove: Callable[[str], None]) -> bool:
         with self._lock:
@@ -138,7 +168,9 @@ class MemoryCatalog(Catalog):
         if old.version > version:
             return Delete(found=True, kept=old.version)
         del self._entries[name]
-        return Delete(found=True, freed=self._freed(old))
+        freed = self._freed(old)
+        self.activity.census.changed(Change(name, old, None, False, bool(freed)))
+        return Delete(found=True, freed=freed)
 
     def _range(self, directory: str, after: str, limit: int) -> list[tuple[str, Entry]]:
         start = six.ensure_binary(after)

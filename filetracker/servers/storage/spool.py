@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
@@ -12,10 +11,12 @@ from types import TracebackType
 from typing import BinaryIO
 
 from filetracker import gz
-from filetracker.durable import reporting_full_disk
+from filetracker.durable import begin_sync, reporting_full_disk
 from filetracker.errors import BadUpload, Busy, TooLarge
 
 _ROOM_CHECK_BYTES = 4 << 20
+# Compressing so much takes a few milliseconds.
+_STEP = 1 << 16
 
 
 def empty_spool(directory: str) -> None:
@@ -41,16 +42,13 @@ def inflated_size(blob: BinaryIO, digest: str) -> int | None:
     return size if actual.hexdigest() == digest.lower() else None
 
 
-@contextlib.contextmanager
-def reporting_disk() -> Iterator[None]:
+class reporting_disk(reporting_full_disk):
     """Turns what a disk says that is full or read-only into errors of ours."""
-    try:
-        with reporting_full_disk():
-            yield
-    except OSError as error:
-        if error.errno == errno.EROFS:
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        super().__exit__(kind, error, traceback)
+        if isinstance(error, OSError) and error.errno == errno.EROFS:
             raise Busy('the disk of the store is read-only now; files can be read') from error
-        raise
 
 
 class Upload:
@@ -79,6 +77,7 @@ class Upload:
         self._limit = limit
         self._check_room = check_room
         self._unchecked = 0
+        self._begun = 0
         self._failed = False
         self._hash = hashlib.sha256()
         self._codec: gz.Inflater | gz.Deflater = (
@@ -98,23 +97,30 @@ class Upload:
         Raises :class:`~filetracker.errors.BadUpload` as soon as they cannot be what was announced,
         :class:`~filetracker.errors.TooLarge` and :class:`~filetracker.errors.StoreFull`.
         """
-        try:
-            self._write(chunk)
-        except BaseException:
-            self._failed = True
-            raise
+        for _ in self.writing(chunk):
+            pass
 
-    def _write(self, chunk: bytes) -> None:
+    def writing(self, chunk: bytes) -> Iterator[None]:
+        """Takes the next bytes in steps of which none takes long, however much they inflate to.
+
+        Raises as :meth:`write` does. What was not gone through to its end is an upload that failed.
+        """
+        whole, self._failed = not self._failed, True
         if isinstance(self._codec, gz.Deflater):
-            self._take(chunk)
-            self._save(self._codec.feed(chunk))
+            for start in range(0, len(chunk), _STEP):
+                plain = chunk[start : start + _STEP]
+                self._take(plain)
+                self._save(self._codec.feed(plain))
+                yield
         else:
             try:
                 for piece in self._codec.feed(chunk):
                     self._take(piece)
+                    yield
             except gz.NotGzip as error:
                 raise BadUpload(str(error)) from None
             self._save(chunk)
+        self._failed = not whole
 
     def finish(self) -> str:
         """Ends the upload; returns the digest of the plain bytes.
@@ -171,8 +177,11 @@ class Upload:
 
     def _save(self, stored: bytes) -> None:
         with reporting_disk():
-            self.file.write(stored)
+            left = stored
+            while left:
+                left = left[self.file.write(left) :]
         self._unchecked += len(stored)
         if self._unchecked >= _ROOM_CHECK_BYTES:
             self._unchecked = 0
+            self._begun = begin_sync(self.file, self._begun)
             self._check_room()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from filetracker.durable import sync_folder
@@ -42,6 +43,8 @@ class TransactionLog:
         self._turns = self._seen = 0
         self._turn = threading.Lock()
         self._doubtful = False
+        #: Is called with the seconds that a flush took.
+        self.synced: Callable[[float], object] = lambda seconds: None
         self._looking = threading.Lock()
         self.look()
 
@@ -51,7 +54,9 @@ class TransactionLog:
         Raises ``OSError`` and errors of Berkeley DB, after which nobody knows what is durable.
         """
         doubtful, self._doubtful = self._doubtful, False
+        begun = time.monotonic()
         self._environment.log_flush()
+        self.synced(time.monotonic() - begun)
         turns = self._turns
         if doubtful or turns != self._seen:
             self.check()

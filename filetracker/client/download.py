@@ -6,8 +6,9 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
+from filetracker.client.hashing import Sha256
 from filetracker.client.retrying import Tries, insist
 from filetracker.client.transport import Answer
 from filetracker.errors import (
@@ -112,7 +113,7 @@ class _Resuming(io.RawIOBase):
         self._tries = tries
         self._left = tries()
         # Of what was given.
-        self._digest = hashlib.sha256()
+        self._digest = Sha256()
         self._pieces = _checked(answer, said, self._digest)
         self._rest = memoryview(b'')
         self._failure: FiletrackerError | None = None
@@ -139,6 +140,7 @@ class _Resuming(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             self._answer.close()
+            self._digest.close()
         super().close()
 
     def _next(self) -> bytes:
@@ -172,7 +174,7 @@ class _Resuming(io.RawIOBase):
         """Asks again, and passes over what was given already."""
         self._answer.close()
         self._answer, said = self._ask()
-        anew = hashlib.sha256()
+        anew = Sha256()
         self._pieces = _checked(self._answer, said, anew)
         left = self._given
         digest = hashlib.sha256()
@@ -181,13 +183,14 @@ class _Resuming(io.RawIOBase):
             if len(piece) > left:
                 self._pieces = chain((piece[left:],), self._pieces)
             left -= min(left, len(piece))
-        if said.version != self._version or digest.digest() != self._digest.digest():
+        self._digest.close()
+        if said.version != self._version or digest.hexdigest() != self._digest.hexdigest():
             url = self._answer.url
             raise BadAnswer(url, 'the connection broke, and the file has changed since: %s' % url)
         self._digest = anew
 
 
-def _checked(answer: Answer, said: Announced, digest: Any) -> Iterator[bytes]:
+def _checked(answer: Answer, said: Announced, digest: Sha256) -> Iterator[bytes]:
     """Yields the plain bytes; holds the last piece back until all is checked.
 
     ``digest`` is updated with each piece that is yielded.

@@ -5,19 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from benchmarks import contents, traffic
 from benchmarks.bench import Bench, Row
 from benchmarks.contents import Content
+from filetracker.durable import sync_folder
 from filetracker.gz import PIECE, Deflater, inflated
 from filetracker.servers.storage.bdb import Environment
 
 _THREADS = 32
+_PROCESSES = 8
 
 
 def machine(bench: Bench) -> Iterator[Row]:
@@ -27,6 +31,7 @@ def machine(bench: Bench) -> Iterator[Row]:
     takes = {
         'sync of 1 KB, one thread': ('syncs/s', lambda: _syncs(bench, 1)),
         'sync of 1 KB, 32 threads': ('syncs/s', lambda: _syncs(bench, _THREADS)),
+        'new synced files of 1 KB, 8 processes': ('files/s', lambda: _files(bench)),
         'SHA-256': ('MB/s', lambda: _rate(plain, lambda: hashlib.sha256(plain).digest())),
         'inflate': ('MB/s', lambda: _rate(plain, lambda: _inflate(content))),
         'compress, balance': ('MB/s', lambda: _rate(plain, lambda: _deflate(plain))),
@@ -110,6 +115,34 @@ def _syncs(bench: Bench, threads: int) -> float:
     with ThreadPoolExecutor(threads) as pool:
         count = sum(pool.map(sync, range(threads)))
     return count / (time.perf_counter() - begun)
+
+
+def _files(bench: Bench) -> float:
+    """What a file for each content costs, with its name and both syncs, and nothing else."""
+    seconds = min(2.0, bench.scale.seconds)
+    with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+        for number in range(256):
+            os.mkdir(os.path.join(folder, '%02x' % number))
+        with ProcessPoolExecutor(_PROCESSES) as pool:
+            make = partial(_make_files, folder, seconds)
+            return sum(pool.map(make, range(_PROCESSES))) / seconds
+
+
+def _make_files(folder: str, seconds: float, process: int) -> int:
+    count = 0
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        name = hashlib.sha256(b'%d %d' % (process, count)).hexdigest()
+        parent = os.path.join(folder, name[:2])
+        file = os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o444)
+        os.write(file, bytes(1000))
+        os.fsync(file)
+        path = '/proc/self/fd/%d' % file
+        os.link(path, os.path.join(parent, name), src_dir_fd=file, follow_symlinks=True)
+        sync_folder(parent)
+        os.close(file)
+        count += 1
+    return count
 
 
 def _rate(plain: bytes, work: object) -> float:

@@ -22,7 +22,7 @@ def gets(bench: Bench) -> Iterator[Row]:
         name = 'large/%d' % size
         for subject in bench.subjects:
             traffic.place(subject.port, name, content)
-        times = max(1, round(bench.scale.large * 2 / size / _PARALLEL)) * _PARALLEL
+        times = max(1, round(bench.scale.large * 20 / size / _PARALLEL)) * _PARALLEL
         cost: dict[str, list[float]] = {}
 
         def take(

@@ -15,7 +15,8 @@ from filetracker.servers.rules import Party, parse_prefix, read_rules
 
 _EPILOG = """\
 The roles: "read" may read and list, "append" may put new names as well, "write" may replace and
-delete, "admin" may do everything. The server reads the file again when it changes.
+delete, "admin" may do everything. "watch" is for the numbers of the server, and nothing else. The
+server reads the file again when it changes.
 """
 
 
@@ -118,7 +119,10 @@ def _expiry(text: str) -> datetime.datetime:
     moment = datetime.datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.timezone.utc)
-    return moment.astimezone(datetime.timezone.utc)
+    try:
+        return moment.astimezone(datetime.timezone.utc)
+    except OverflowError:
+        raise ValueError from None
 
 
 # What argparse says of a bad value.

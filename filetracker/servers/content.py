@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NoReturn
 
 from filetracker.errors import Damaged
-from filetracker.gz import LenientInflater, NotGzip
+from filetracker.gz import PIECE, LenientInflater, NotGzip
 from filetracker.servers.conditional import Part
 from filetracker.servers.sendable import Sendable
 from filetracker.servers.storage import Shelved
 
 # So much of a file is looked at in one step: what it inflates to may be a thousand times that.
 _STEP = 1 << 16
+# For so long somebody computes before others have their turn, in seconds.
+_WHILE = 0.005
 # What goes out between two looks at the file.
 _SENT = 2 << 20
 
@@ -193,8 +196,21 @@ def _is_in_memory(descriptor: int, start: int, stop: int) -> bool:
     return True
 
 
+def _some(pieces: Iterator[bytes]) -> list[bytes]:
+    """Returns what pieces come in a while, and not too many of them; none at the end."""
+    some: list[bytes] = []
+    size = 0
+    until = time.thread_time() + _WHILE
+    for piece in pieces:
+        some.append(piece)
+        size += len(piece)
+        if size >= PIECE or time.thread_time() > until:
+            break
+    return some
+
+
 class Streamed:
-    """The body of an answer whose pieces are made by ``run``, one after the other.
+    """The body of an answer whose pieces are made by ``run``, some of them at a time.
 
     ``close`` is called by ``run`` too, once, when the body is closed.
     """
@@ -207,8 +223,8 @@ class Streamed:
         self._close: Callable[[], object] | None = close
 
     def __iter__(self) -> Iterator[bytes]:
-        while (piece := self._run(next, self._pieces, None)) is not None:
-            yield piece
+        while some := self._run(_some, self._pieces):
+            yield b''.join(some)
 
     def close(self) -> None:
         """Ends the body; it may be called twice."""

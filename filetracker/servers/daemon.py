@@ -10,11 +10,14 @@ from collections.abc import Sequence
 
 from filetracker.errors import FiletrackerError
 from filetracker.servers.processes import READY, say
-from filetracker.servers.settings import Settings
+from filetracker.servers.settings import DAEMON_LOG, Settings
+from filetracker.servers.succession import Succession
 from filetracker.utils import mkdir
 
-_LOG = 'filetracker-server.log'
+_MODULE = 'filetracker.servers.daemon'
 _LONGEST_LINE = 1 << 12
+# Stands for the pipe to a starter, where a daemon becomes another one and nobody waits for it.
+_NOBODY = '-'
 
 
 def start(settings: Settings, arguments: Sequence[str]) -> None:
@@ -24,7 +27,7 @@ def start(settings: Settings, arguments: Sequence[str]) -> None:
     """
     try:
         mkdir(settings.dir)
-        log = open(os.path.join(settings.dir, _LOG), 'ab')
+        log = open(os.path.join(settings.dir, DAEMON_LOG), 'ab')
     except OSError as error:
         reason = error.strerror or error
         raise FiletrackerError('cannot use %s as a store: %s' % (settings.dir, reason)) from None
@@ -32,7 +35,7 @@ def start(settings: Settings, arguments: Sequence[str]) -> None:
     with open(ready, 'rb', 0) as pipe, log:
         try:
             process = subprocess.Popen(
-                [sys.executable, '-m', __name__, str(say_ready), *arguments],
+                [sys.executable, '-m', _MODULE, str(say_ready), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -53,16 +56,30 @@ def main(arguments: Sequence[str]) -> int:
     """Serves as told, and says on a pipe whether it does; returns an exit status."""
     from filetracker.servers import run
 
-    if os.fork():
-        # Whoever started us has nobody to wait for then.
-        os._exit(0)
-    say_ready = int(arguments[0])
-    os.set_inheritable(say_ready, False)
-    settings = run.parse_settings(arguments[1:])
+    unsaid = []
+    if arguments[0] != _NOBODY:
+        if os.fork():
+            # Whoever started us has nobody to wait for then.
+            os._exit(0)
+        unsaid.append(int(arguments[0]))
+        os.set_inheritable(unsaid[0], False)
+    flags = arguments[1:]
+    # Whatever the file of settings may say by now.
+    settings = run.parse_settings([*flags, '--daemon'])
+    succession = Succession(
+        [sys.executable, '-m', _MODULE, _NOBODY, *flags],
+        [sys.executable, '-m', run.__name__, 'test', *flags],
+        os.getcwd(),
+    )
     os.chdir('/')
-    unsaid = [say_ready]
+
+    def announce() -> None:
+        for pipe in unsaid:
+            say(pipe, READY)
+        unsaid.clear()
+
     try:
-        run.serve(settings, lambda: say(unsaid.pop(), READY))
+        run.serve(settings, announce, succession)
     except FiletrackerError as error:
         for pipe in unsaid:
             say(pipe, str(error))

@@ -6,9 +6,9 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, BinaryIO
 
 from filetracker import protocol
@@ -23,6 +23,8 @@ from filetracker.servers.content import (
     plain_pieces,
     stored_pieces,
 )
+from filetracker.servers.figures import Figures
+from filetracker.servers.page.pages import Pages
 from filetracker.servers.representation import represent
 from filetracker.servers.storage import (
     Condition,
@@ -38,21 +40,18 @@ from filetracker.servers.uploads import (
     Announced,
     announced,
     body_pieces,
+    is_quick,
+    is_small,
     required_version,
     version_parameter,
+    write_some,
 )
+from filetracker.servers.watch import Watch
 
 logger = logging.getLogger(__name__)
 
 TEXT = ('Content-Type', 'text/plain; charset=utf-8')
 EMPTY = ('Content-Length', '0')
-# In bytes, each of which may inflate to a thousand, and in seconds of computing.
-_QUICK = 16 * PIECE
-_SLICE = 1 << 13
-_WHILE = 0.005
-# Some thousand names: going to a thread and back for each thousand takes as long as they do.
-_PAGES_AT_ONCE = 4
-_WELCOME = b'This is a filetracker server. See /list for the files it has.\n'
 
 
 def call(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -65,8 +64,10 @@ class FiletrackerServer(Server):
 
     The store is ``storage``, or the one in the directory ``dir``, or in the one that
     ``FILETRACKER_DIR`` in the environment says. ``run`` calls everything that blocks: a function
-    and its arguments, in calls of which none takes long. ``dir`` is then the directory of the
-    mirror of the names. A file of more than ``max_size`` plain bytes is not taken.
+    and its arguments, in calls of which none takes long; ``run_short`` calls what only waits for
+    the disk, ``compute`` what only computes. ``dir`` is then the directory of the mirror of the
+    names. A file of more than ``max_size`` plain bytes is not taken. ``figures`` are what is told
+    of the server.
 
     Raises :class:`~filetracker.errors.FiletrackerError` where no directory is said, and what
     ``open_storage`` does.
@@ -78,9 +79,14 @@ class FiletrackerServer(Server):
         storage: Storage | None = None,
         run: Callable[..., Any] = call,
         max_size: int | None = None,
+        figures: Figures | None = None,
+        run_short: Callable[..., Any] | None = None,
+        compute: Callable[..., Any] | None = None,
     ) -> None:
         self.run = run
+        self._run_short = run_short or run
         self.max_size = max_size
+        self.figures = figures or Figures()
         self.dir: str | None = None
         if storage is None:
             dir = dir or os.environ.get('FILETRACKER_DIR')
@@ -91,17 +97,17 @@ class FiletrackerServer(Server):
             self.dir = self._files.links_dir
             storage = self._files.storage
         self.storage = storage
+        self.pages = Pages(storage, run, self.figures, compute or run)
+        self._watch = Watch(storage, self.figures, run, compute or run)
 
     def routes(self) -> dict[str, dict[str, Callable[[Environ, str], Answer]]]:
         return {
-            '': {'GET': self._welcome},
             'files': {'GET': self._get, 'PUT': self._put, 'DELETE': self._delete},
             'list': {'GET': self._list},
             'version': {'GET': self._version},
+            **self.pages.routes,
+            **self._watch.routes,
         }
-
-    def _welcome(self, environ: Environ, rest: str) -> Answer:
-        return Answer('200 OK', [TEXT, ('Content-Length', str(len(_WELCOME)))], [_WELCOME])
 
     def _version(self, environ: Environ, rest: str) -> Answer:
         if rest:
@@ -113,11 +119,11 @@ class FiletrackerServer(Server):
     def _list(self, environ: Environ, directory: str) -> Answer:
         if directory:
             protocol.check_stored_name(directory)
-        pages = terms_of(environ).pages(self.storage, directory, version_parameter(environ))
-        first = self.run(next, pages, [])
+        lines = terms_of(environ).lines(self.storage, directory, version_parameter(environ))
+        first = self.run(next, lines, b'')
         # A generator that is dropped in the middle would be closed by whichever thread drops it.
-        close = getattr(pages, 'close', lambda: None)
-        return Answer('200 OK', [TEXT], Streamed(self.run, _lines(chain([first], pages)), close))
+        close = getattr(lines, 'close', lambda: None)
+        return Answer('200 OK', [TEXT], Streamed(self.run, chain([first], lines), close))
 
     def _get(self, environ: Environ, name: str) -> Answer:
         shelved = self.storage.shelf.get(name)
@@ -197,10 +203,11 @@ class FiletrackerServer(Server):
         pieces = body_pieces(environ)
         first = next(pieces, b'')
         second = next(pieces, b'')
-        if second or not _is_quick(said):
+        if second or not is_quick(said):
             kept = self._put_large(put, said, chain((first, second), pieces))
         else:
-            kept = self.run(self._put_small, put, said, first)
+            run = self._run_short if is_small(said, first) else self.run
+            kept = run(self._put_small, put, said, first)
         logger.debug('%s@%d was put, %d is there', name, version, kept)
         return _stored(kept)
 
@@ -245,9 +252,9 @@ class FiletrackerServer(Server):
         upload = self.run(self.storage.upload, *said)
         try:
             for piece in pieces:
-                written = 0
-                while written < len(piece):
-                    written = self.run(_write_some, upload, piece, written)
+                writing = upload.writing(piece)
+                while self.run(write_some, writing):
+                    pass
             return self.run(put, upload)
         finally:
             self.run(upload.close)
@@ -271,24 +278,3 @@ class FiletrackerServer(Server):
 def _stored(version: int) -> Answer:
     headers = [TEXT, EMPTY, ('Last-Modified', protocol.format_date(version))]
     return Answer('200 OK', headers, [])
-
-
-def _is_quick(said: Announced) -> bool:
-    """Whether a body of one piece cannot inflate to much before it is refused."""
-    return not said.gzipped or (said.size is not None and said.size <= _QUICK)
-
-
-def _write_some(upload: Upload, piece: bytes, written: int) -> int:
-    """Writes more of a piece, for a while; returns how much of it is written now."""
-    until = time.thread_time() + _WHILE
-    while True:
-        upload.write(piece[written : written + _SLICE])
-        written += _SLICE
-        if written >= len(piece) or time.thread_time() > until:
-            return written
-
-
-def _lines(pages: Iterator[list[str]]) -> Iterator[bytes]:
-    """Yields the names, one a line, some pages at a time; perhaps none of them."""
-    while some := list(islice(pages, _PAGES_AT_ONCE)):
-        yield ''.join('\n'.join(names) + '\n' for names in some if names).encode()

@@ -31,6 +31,12 @@ OPEN = ('version', 'health', 'ready')
 #: What is answered to who may read anything at all.
 SHARED = ('',)
 
+#: What shows the names in a directory, of which some may be read at least.
+LISTING = ('list', 'browse')
+
+#: What is answered to who watches the server.
+WATCHED = ('status', 'metrics')
+
 #: The role that a method needs; of anybody else, of any other method, that of an admin.
 _ROLES = {'GET': 'read', 'HEAD': 'read', 'PUT': 'append', 'DELETE': 'write'}
 
@@ -112,8 +118,10 @@ def _may(rights: Rights, method: str, endpoint: str, rest: str) -> bool:
     role = _ROLES.get(method, 'admin')
     if endpoint == 'files':
         return rights.includes(role) and rights.hold_for(rest)
-    if endpoint == 'list':
+    if endpoint in LISTING:
         return rights.includes(role) and (rights.hold_for(rest) or bool(rights.parts(rest)))
+    if endpoint in WATCHED and rights.role == 'watch':
+        return True
     return rights.includes(role if endpoint in SHARED else 'admin')
 
 

@@ -18,6 +18,7 @@ from gevent.socket import socket
 
 from filetracker.servers.access_log import PAUSE, AccessLog
 from filetracker.servers.crowd import Crowd
+from filetracker.servers.figures import Figures
 from filetracker.servers.http_connection import Application, Connection, Patience, Service
 from filetracker.servers.wire import Wire
 from filetracker.servers.wire_encrypted import EncryptedWire
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _ABORT = 1.0
 _SWEEP = 0.25
+_FIRST_REQUEST = 1.0
 
 Encrypt = Callable[[socket], socket]
 
@@ -37,7 +39,8 @@ class HttpServer:
 
     There are ``most_connections`` at a time. When others want to come, those that have been idle
     for the longest are closed; if there are none, the others wait in the backlog of the socket.
-    ``encrypt`` takes over a connected socket and returns it encrypted; it does not wait.
+    ``encrypt`` takes over a connected socket and returns it encrypted; it does not wait. What is
+    done is counted in ``figures``.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class HttpServer:
         patience: Patience,
         most_connections: int | None = None,
         encrypt: Encrypt | None = None,
+        figures: Figures | None = None,
     ) -> None:
         listening = socket(fileno=listener.detach())
         listening.setblocking(False)
@@ -56,7 +60,11 @@ class HttpServer:
         self._encrypt = encrypt
         scheme = 'https' if encrypt else 'http'
         self._log = AccessLog()
-        self._service = Service(application, patience, self.address, self._crowd, self._log, scheme)
+        self._figures = figures or Figures()
+        self._figures.connections = lambda: self._crowd
+        self._service = Service(
+            application, patience, self.address, self._crowd, self._log, self._figures, scheme
+        )
         self._server = _Listening(listening, self._serve, self._crowd.is_full)
 
     def start(self) -> None:
@@ -70,14 +78,17 @@ class HttpServer:
     def stop(self, seconds: float) -> bool:
         """Accepts no more connections and waits for the requests in flight, for so long at most.
 
+        Who has connected without a request yet, which may be on its way, has a moment for it.
         Returns whether all of them were answered; the rest are cut off.
         """
         self._service.stopping = True
         self._server.close()
-        for connection in self._crowd:
-            if not connection.busy:
-                connection.ask_to_leave()
-        answered = self._wait(seconds)
+        self._see_off(lambda connection: not connection.busy and connection.has_asked)
+        first = min(_FIRST_REQUEST, seconds)
+        until = time.monotonic() + seconds
+        if not self._wait(first):
+            self._see_off(lambda connection: not connection.busy)
+        answered = self._wait(until - time.monotonic())
         for connection in self._crowd:
             connection.wire.abort()
         self._wait(_ABORT)
@@ -85,6 +96,11 @@ class HttpServer:
         self._logger.kill()
         self._log.flush()
         return answered
+
+    def _see_off(self, which: Callable[[Connection], bool]) -> None:
+        for connection in self._crowd:
+            if which(connection):
+                connection.ask_to_leave()
 
     @property
     def is_busy(self) -> bool:
@@ -124,6 +140,7 @@ class HttpServer:
             wire = Wire(connected, patience)
         connection = Connection(self._service, wire, peer)
         self._crowd.enter(connection)
+        self._figures.accepted += 1
         try:
             connection.serve()
         finally:

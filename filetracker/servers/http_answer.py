@@ -28,7 +28,7 @@ class Answer:
 
     ``may_keep_alive`` is asked when the head is sent; ``keep_alive`` then says whether the
     connection can be used on. ``begun`` says whether a part of the answer has been sent, ``count``
-    how many bytes of its body.
+    how many bytes of its body. ``request_id`` goes into the head, behind what is kept of it.
     """
 
     __slots__ = (
@@ -46,15 +46,23 @@ class Answer:
         '_length',
         '_chunked',
         '_has_no_body',
+        '_request_id',
     )
 
-    def __init__(self, wire: Wire, head: Head | None, may_keep_alive: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        head: Head | None,
+        may_keep_alive: Callable[[], bool],
+        request_id: str,
+    ) -> None:
         self.status = ''
         self.begun = False
         self.keep_alive = False
         self.count = 0
         self._wire = wire
         self._may_keep_alive = may_keep_alive
+        self._request_id = request_id
         self._is_head = head is not None and head.method == 'HEAD'
         self._is_old = head is None or head.version == 'HTTP/1.0'
         self._headers: tuple[tuple[str, str], ...] = ()
@@ -169,7 +177,8 @@ class Answer:
         elif self._is_old:
             more += b'Connection: keep-alive\r\n'
         self.begun = True
-        return b'%b%b%b\r\n' % (self._text, _date(int(time.time())), more)
+        date, request_id = _date(int(time.time())), self._request_id.encode()
+        return b'%bX-Request-Id: %b\r\n%b%b\r\n' % (self._text, request_id, date, more)
 
 
 @functools.lru_cache(_KNOWN_HEADS)

@@ -22,7 +22,7 @@ class Body(io.RawIOBase):
 
     Reading raises ``BadUpload`` where the body is shorter than announced or malformed, and
     ``TimeoutError`` where the peer is silent; ``failed`` is true from then on. ``before`` is
-    called once, in front of the first read.
+    called once, in front of the first read. ``count`` is how many bytes have been read.
     """
 
     def __init__(self, wire: Wire, length: int, before: Callable[[], None]) -> None:
@@ -30,7 +30,7 @@ class Body(io.RawIOBase):
         self.failed = False
         self._wire = wire
         self._left = length
-        self._count = 0
+        self.count = 0
         self._before: Callable[[], None] | None = before
 
     def readable(self) -> bool:
@@ -48,10 +48,10 @@ class Body(io.RawIOBase):
             return self._read_into(memoryview(buffer).cast('B'))
         except TimeoutError:
             self.failed = True
-            raise TimeoutError('the body stopped coming, after %d bytes' % self._count) from None
+            raise TimeoutError('the body stopped coming, after %d bytes' % self.count) from None
         except (EOFError, Lost, OSError):
             self.failed = True
-            raise BadUpload('the body ended early, after %d bytes' % self._count) from None
+            raise BadUpload('the body ended early, after %d bytes' % self.count) from None
         except (Refused, TooLong) as error:
             self.failed = True
             raise BadUpload(str(error) or 'the chunked body is malformed') from None
@@ -89,7 +89,7 @@ class Body(io.RawIOBase):
         if not count:
             raise EOFError
         self._left -= count
-        self._count += count
+        self.count += count
         return count
 
 
@@ -141,6 +141,7 @@ class NoBody(io.BytesIO):
 
     failed = begun = False
     ended = is_short = True
+    count = 0
 
     def drain(self, seconds: float) -> bool:
         return True

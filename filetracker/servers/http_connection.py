@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from filetracker.servers.access_log import AccessLog
+from filetracker.servers.access_log import AccessLog, shown
 from filetracker.servers.base import error_answer
 from filetracker.servers.crowd import Crowd
+from filetracker.servers.figures import OTHER, Busy, Figures
 from filetracker.servers.http_answer import Answer
 from filetracker.servers.http_body import NO_BODY, Body, NoBody, body_of
 from filetracker.servers.http_head import MAX_HEAD, MAX_LINE, Head, Refused, parse_head
+from filetracker.servers.request_ids import Asked, current, is_sane, new_ids
 from filetracker.servers.wire import Lost, Wire
 
 logger = logging.getLogger(__name__)
@@ -45,17 +47,25 @@ class Service:
     address: Any
     crowd: Crowd[Any]
     log: AccessLog
+    figures: Figures
     scheme: str
     stopping: bool = False
 
 
-class Connection:
-    """One connection, from its first request to its last."""
+class Connection(Asked):
+    """One connection, from its first request to its last.
+
+    It ``has_asked`` when there was a request, and is ``busy`` from the beginning of one to the end
+    of the answer.
+    """
 
     def __init__(self, service: Service, wire: Wire, peer: Any) -> None:
         self.wire = wire
         self.busy = False
+        self.has_asked = False
+        self._answering: tuple[float, dict[str, Any], Head, Body | NoBody, Answer] | None = None
         self._leaving = False
+        self._new_id = new_ids()
         self._service = service
         # A peer on a socket of the file system has no address.
         self._peer = (str(peer[0]), str(peer[1])) if isinstance(peer, tuple) else ('', '')
@@ -79,7 +89,18 @@ class Connection:
         self._leaving = True
         self.wire.stop_waiting()
 
+    def busy_with(self) -> Busy | None:
+        """Returns the request that is being answered, if one is."""
+        if self._answering is None:
+            return None
+        begun, environ, head, body, answer = self._answering
+        user = environ.get('REMOTE_USER', '')
+        seconds = time.monotonic() - begun
+        request = head.method, shown(head.target)
+        return Busy(user, self._peer[0], *request, seconds, body.count, answer.count)
+
     def serve(self) -> None:
+        current.set(self)
         try:
             while self._serve_one():
                 self.wire.step()
@@ -101,17 +122,28 @@ class Connection:
             self._refuse(refusal)
             return False
         body = body_of(head, self.wire)
-        answer = Answer(self.wire, head, lambda: self._may_keep_alive(head, body))
+        said = head.fields.environ.get('HTTP_X_REQUEST_ID')
+        request_id = said if said is not None and is_sane(said) else self._new_id()
+        self.request_id = request_id
+        answer = Answer(self.wire, head, lambda: self._may_keep_alive(head, body), request_id)
+        environ = self._environ(head, body)
         begun = time.monotonic()
+        self._answering = begun, environ, head, body, answer
         try:
-            self._call(head, body, answer)
+            self._call(head, environ, answer)
         except Exception:
             # Whatever was sent so far must not look complete.
             self.wire.abort()
+            self._service.figures.cut_off += 1
             raise
         finally:
+            self._answering = None
+            seconds = time.monotonic() - begun
+            status = answer.status[:3] or '-'
+            self._service.figures.answered(head.method, status, seconds, body.count, answer.count)
             if self._service.log.is_wanted:
-                self._log(head.method, head.target, answer, time.monotonic() - begun)
+                user = environ.get('REMOTE_USER', '-')
+                self._log(head.method, head.target, answer, seconds, user)
         if not answer.keep_alive and (self.wire.ahead or not body.ended or head.lacks_length):
             self._linger()
         return answer.keep_alive and body.drain(_DRAIN)
@@ -122,7 +154,9 @@ class Connection:
         crowd, patience = self._service.crowd, self._service.patience
         self.busy = False
         crowd.rest(self)
-        deadline = 0.0 if self._service.stopping else time.monotonic() + patience.between
+        # Who has only just come is asked to leave later.
+        ends = self._service.stopping and self.has_asked
+        deadline = 0.0 if ends else time.monotonic() + patience.between
         seen = 0
         may_skip = True
         while True:
@@ -133,7 +167,7 @@ class Connection:
             ahead = wire.ahead
             end = ahead.find(b'\r\n\r\n', max(0, seen - 3), MAX_HEAD)
             if end >= 0:
-                self.busy = True
+                self.busy = self.has_asked = True
                 crowd.work(self)
                 return wire.take(end + 4)
             if ahead:
@@ -161,13 +195,13 @@ class Connection:
         # A peer that was not asked for its body may send it or not; nobody can know.
         return body.ended or (body.is_short and (body.begun or not head.expects_continue))
 
-    def _call(self, head: Head, body: Body | NoBody, answer: Answer) -> None:
+    def _call(self, head: Head, environ: dict[str, Any], answer: Answer) -> None:
         try:
-            answer.send(self._service.application(self._environ(head, body), answer.start_response))
+            answer.send(self._service.application(environ, answer.start_response))
         except Lost:
             raise
         except Exception:
-            logger.exception('%s %s failed', head.method, head.target)
+            logger.exception('%s %s failed', head.method, shown(head.target))
             if answer.begun:
                 raise Lost('it was given up') from None
             status, headers, lines = error_answer('500 Internal Server Error', 'internal error')
@@ -175,20 +209,24 @@ class Connection:
             answer.send(lines)
 
     def _refuse(self, refusal: Refused) -> None:
-        answer = Answer(self.wire, None, lambda: False)
+        self.request_id = self._new_id()
+        answer = Answer(self.wire, None, lambda: False, self.request_id)
         status, headers, lines = error_answer(refusal.status, refusal.sentence)
         answer.start_response(status, headers)
         answer.send(lines)
-        self._log('-', '-', answer, 0.0)
+        self._service.figures.answered(OTHER, refusal.status[:3], 0.0, 0, answer.count)
+        self._log('-', '-', answer, 0.0, '-')
         self._linger()
 
     def _linger(self) -> None:
         self._service.crowd.rest(self)
         self.wire.linger(_LINGER, _LINGER_SILENCE)
 
-    def _log(self, method: str, target: str, answer: Answer, seconds: float) -> None:
+    def _log(self, method: str, target: str, answer: Answer, seconds: float, user: str) -> None:
         status = answer.status[:3] or '-'
-        self._service.log.add(self._peer[0], method, target, status, answer.count, seconds)
+        self._service.log.add(
+            self._peer[0], method, target, status, answer.count, seconds, user, self.request_id
+        )
 
     def _environ(self, head: Head, body: Body | NoBody) -> dict[str, Any]:
         environ = self._common.copy()

@@ -15,6 +15,7 @@ from typing import Any
 from filetracker.errors import Busy, InvalidName, NotFound
 from filetracker.protocol import parse_date, quote_name
 from filetracker.servers.base import Answer
+from filetracker.servers.figures import Figures
 from filetracker.servers.files import EMPTY, TEXT, FiletrackerServer, call
 from filetracker.servers.storage import Condition, Storage
 from filetracker.servers.terms import Terms
@@ -38,8 +39,11 @@ class MigrationFiletrackerServer(FiletrackerServer):
         run: Callable[..., Any] = call,
         max_size: int | None = None,
         ask: Callable[..., Any] = call,
+        figures: Figures | None = None,
+        run_short: Callable[..., Any] | None = None,
+        compute: Callable[..., Any] | None = None,
     ) -> None:
-        super().__init__(dir, storage, run, max_size)
+        super().__init__(dir, storage, run, max_size, figures, run_short, compute)
         self.redirect_url = redirect_url
         self._ask = ask
 

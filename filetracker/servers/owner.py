@@ -9,19 +9,21 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import gevent
 from gevent.event import Event
 from gevent.socket import wait_read
 from gevent.threadpool import ThreadPool
 
-from filetracker.errors import FiletrackerError, NotWritable, StoreUnusable
-from filetracker.servers.base import Server
+from filetracker.errors import FiletrackerError
+from filetracker.gz import PIECE
+from filetracker.servers.figures import Figures
 from filetracker.servers.files import FiletrackerServer
 from filetracker.servers.http import HttpServer, Patience
+from filetracker.servers.logs import reopen_logs
 from filetracker.servers.migration import MigrationFiletrackerServer
+from filetracker.servers.page.history import PERIOD, History
+from filetracker.servers.pool import Pool
 from filetracker.servers.processes import READY, say
 from filetracker.servers.protection import Protection
 from filetracker.servers.settings import Settings
@@ -32,11 +34,11 @@ logger = logging.getLogger(__name__)
 
 # How many wait for the fallback at once.
 _ASKING = 8
-_LAST_WORDS = 0.5
+# How many make pages and metrics at once: with more of them who serves has to wait for its turn.
+_COMPUTING = 1
 _CLOSING = 10.0
 # Where the parent has died, another one may wait for the store.
 _ORPHANED = 1.0
-_GAVE_UP = 3
 # How often a disk that failed is tried, and how long requests may take when it works again.
 _TRY_AGAIN = 1.0
 _LAST_REQUESTS = 3.0
@@ -47,7 +49,9 @@ _FEW_CONNECTIONS = 100
 # The most files that are kept open for the next who wants them.
 _MOST_SHELVED = 4096
 
-T = TypeVar('T')
+# The memory of larger objects goes back to the system at once, and comes from there as empty pages,
+# which takes longer than to use it: in bytes. More than a piece of a file takes; glibc learns it.
+_KEPT = 4 * PIECE
 
 
 def run(settings: Settings, listener: socket.socket, say_ready: int, lifeline: int) -> int:
@@ -58,6 +62,7 @@ def run(settings: Settings, listener: socket.socket, say_ready: int, lifeline: i
     # Ctrl-C reaches the parent too, which says what is to be done.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gevent.reinit()
+    bytes(_KEPT)
     try:
         most_connections, most_shelved = _share(_allow_many_files(), settings.workers)
         protection = Protection(settings)
@@ -67,16 +72,22 @@ def run(settings: Settings, listener: socket.socket, say_ready: int, lifeline: i
         return 1
     stop = Event()
     storage.shelf.most = most_shelved
-    run_on_pool = _Pool(settings.workers)
+    run_on_pool = Pool(settings.workers)
     disk = _Disk(settings.dir, stop)
     run_on_pool.when_not_writable = disk.wait
-    files = _application(settings, storage, run_on_pool)
+    figures = Figures()
+    figures.queues['threads'] = run_on_pool.waiting
+    files = _application(settings, storage, run_on_pool, figures)
     application = protection.around(files, storage, run_on_pool)
     patience = Patience(settings.idle_timeout, settings.keep_alive_timeout)
-    server = HttpServer(listener, application, patience, most_connections, protection.encrypt)
+    encrypt = protection.encrypt
+    server = HttpServer(listener, application, patience, most_connections, encrypt, figures)
     gevent.signal_handler(signal.SIGTERM, stop.set)
     gevent.spawn(_watch, lifeline, stop)
+    gevent.spawn(_remember, files.pages.history)
     protection.keep_fresh(run_on_pool)
+    gevent.signal_handler(signal.SIGUSR1, reopen_logs, settings)
+    storage.begin_census()
     control = _control(settings.dir)
     server.start()
     say(say_ready, READY)
@@ -97,17 +108,37 @@ def run(settings: Settings, listener: socket.socket, say_ready: int, lifeline: i
     return 0
 
 
-def _application(settings: Settings, storage: Storage, run: Callable[..., Any]) -> Server:
+def _application(
+    settings: Settings, storage: Storage, run: Pool, figures: Figures
+) -> FiletrackerServer:
+    compute = Pool(_COMPUTING)
     if not settings.fallback_url:
-        return FiletrackerServer(storage=storage, run=run, max_size=settings.max_size)
+        return FiletrackerServer(
+            storage=storage,
+            run=run,
+            run_short=run.together,
+            max_size=settings.max_size,
+            figures=figures,
+            compute=compute,
+        )
     return MigrationFiletrackerServer(
         settings.fallback_url,
         storage=storage,
         run=run,
+        run_short=run.together,
         max_size=settings.max_size,
+        figures=figures,
+        compute=compute,
         # Who waits for another server must not keep others from the disk.
-        ask=_Pool(_ASKING),
+        ask=Pool(_ASKING),
     )
+
+
+def _remember(history: History) -> None:
+    """Takes samples of the figures, for ever."""
+    while True:
+        history.sample()
+        gevent.sleep(PERIOD)
 
 
 def _control(directory: str) -> Control | None:
@@ -117,33 +148,6 @@ def _control(directory: str) -> Control | None:
     except OSError as error:
         logger.warning('no check or backup is possible while this serves: %s', error)
         return None
-
-
-class _Pool:
-    """Calls functions on real threads, while other greenlets go on."""
-
-    def __init__(self, size: int) -> None:
-        self._threads = ThreadPool(size)
-        self._gave_up = False
-        #: Called when the store can only be read.
-        self.when_not_writable: Callable[[], object] = lambda: None
-
-    def __call__(self, function: Callable[..., T], *arguments: Any) -> T:
-        result, error = self._threads.apply(_outcome, (function, arguments))
-        if error is None:
-            return result
-        if isinstance(error, NotWritable):
-            self.when_not_writable()
-        elif isinstance(error, StoreUnusable):
-            self._give_up()
-        raise error
-
-    def _give_up(self) -> None:
-        """Ends this process soon: only one that opens the store anew can use it again."""
-        if not self._gave_up:
-            self._gave_up = True
-            logger.critical('the store cannot be used any more by this process')
-            gevent.spawn_later(_LAST_WORDS, os._exit, _GAVE_UP)
 
 
 class _Disk:
@@ -169,14 +173,6 @@ class _Disk:
         logger.warning('the disk takes changes again; the store is opened anew')
         self.works_again = True
         self._stop.set()
-
-
-def _outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, Any]:
-    # An error that gets through to the pool is printed by it.
-    try:
-        return function(*arguments), None
-    except Exception as error:
-        return None, error
 
 
 def _is_told(lifeline: int) -> bool:

@@ -14,14 +14,17 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ipaddress import ip_address
-from types import FrameType
 from typing import NoReturn
 
 from filetracker.errors import FiletrackerError
-from filetracker.servers.logs import logging_aside
+from filetracker.servers.listening import listen, url_of
+from filetracker.servers.logs import logging_aside, reopen_logs
 from filetracker.servers.settings import Settings
+from filetracker.servers.signals import SIGNALS, Signals
+from filetracker.servers.succession import Succession
+from filetracker.servers.supervisor import Taken, take_socket, tell
 
 logger = logging.getLogger(__name__)
 
@@ -31,22 +34,27 @@ READY = 'ready'
 #: What a parent says when the owner is to stop.
 STOP = b'stop'
 
-_BACKLOG = 1024
 _MAX_PAUSE = 5.0
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def serve(settings: Settings, on_ready: Callable[[], None] = lambda: None) -> None:
+def serve(
+    settings: Settings,
+    on_ready: Callable[[], None] = lambda: None,
+    succession: Succession | None = None,
+) -> None:
     """Serves until SIGTERM or SIGINT, of which a second one ends requests in flight at once.
 
-    SIGHUP makes it read again the files that the settings name.
+    SIGHUP makes it read again the files that the settings name, SIGUSR1 open those of the log
+    anew, and SIGUSR2 become what is installed now, by ``succession``.
 
-    Calls ``on_ready`` when it serves for the first time. To be called on the main thread. Raises
-    :class:`~filetracker.errors.FiletrackerError` if it cannot listen or the store cannot be
-    opened.
+    It listens on the socket that it was given (:mod:`filetracker.servers.supervisor`), or else as
+    the settings say. Calls ``on_ready`` when it serves for the first time. To be called on the main
+    thread. Raises :class:`~filetracker.errors.FiletrackerError` if it cannot listen or the store
+    cannot be opened.
     """
-    with _listening(settings) as listener:
-        _Parent(settings, listener).run(on_ready)
+    taken = take_socket() or Taken(listen(settings.listen_on, settings.port), False)
+    with taken.socket:
+        _Parent(settings, taken, on_ready, succession).run()
 
 
 def say(pipe: int, what: str) -> None:
@@ -57,58 +65,87 @@ def say(pipe: int, what: str) -> None:
 
 
 class _Parent:
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        taken: Taken,
+        on_ready: Callable[[], None],
+        succession: Succession | None,
+    ) -> None:
         self._settings = settings
-        self._listener = listener
+        self._listener = taken.socket
+        # Nobody waits to be told that it failed, but maybe clients in the backlog.
+        self._must_serve = taken.is_from_predecessor
+        self._on_ready: Callable[[], None] | None = on_ready
+        self._succession = succession
+        self._succeeding = False
         self._stopping = False
         self._owner = 0
         # The owner reads the other end of it: a byte says that it is to stop, the end that we died.
         self._lifeline = -1
 
-    def run(self, on_ready: Callable[[], None]) -> None:
-        address = _url(self._listener, 'https' if self._settings.tls_cert else 'http')
-        host = self._listener.getsockname()[0]
-        with _handling(self._on_signal):
+    def run(self) -> None:
+        # Where a signal has closed it, nobody can tell any more.
+        self._address = url_of(self._listener, 'https' if self._settings.tls_cert else 'http')
+        self._host = self._listener.getsockname()[0]
+        with Signals(self._stop) as self._signals:
             try:
                 said = self._start()
                 if said == READY:
-                    logger.info('filetracker-server: serving %s on %s', self._settings.dir, address)
-                    self._warn(host)
-                    on_ready()
-                    self._keep_alive()
-                elif not self._stopping:
+                    self._announce()
+                elif not self._stopping and not self._must_serve:
                     raise FiletrackerError(said or 'the store could not be opened; see the log')
+                self._keep_alive(said)
             finally:
                 self._cut_lifeline()
                 self._wait()
 
-    def _warn(self, host: str) -> None:
-        if not self._settings.access and not ip_address(host.partition('%')[0]).is_loopback:
+    def _announce(self) -> None:
+        tell('READY=1')
+        if self._on_ready:
+            logger.info('filetracker-server: serving %s on %s', self._settings.dir, self._address)
+            self._warn()
+            self._on_ready()
+            self._on_ready = None
+
+    def _warn(self) -> None:
+        address = ip_address(self._host.partition('%')[0])
+        if not self._settings.access and not address.is_loopback:
             logger.warning(
                 'there is no access control (--access): who reaches %s can read, replace and '
                 'delete every file',
-                host,
+                self._host,
             )
 
-    def _keep_alive(self) -> None:
+    def _keep_alive(self, said: str) -> None:
+        """Has an owner at all times, until we are to stop; the first one has ``said`` so."""
         failures = 0
         while True:
+            if said != READY and not self._stopping:
+                failures += 1
+                logger.error('cannot serve: %s', said or 'no reason was given')
             status = self._wait()
+            if not self._stopping and not self._succeeding:
+                logger.error('the process that owned the store %s; starting another', status)
+                self._pause(failures)
+                # An owner is made of what it imports now, and must not be made of two versions.
+                if self._succession and self._succession.is_due():
+                    self._begin_succession()
+            if self._succeeding:
+                self._succeed()
             if self._stopping:
                 logger.info('stopped')
                 return
-            logger.error('the process that owned the store %s; starting another', status)
-            self._pause(failures)
             said = self._start()
-            failures = 0 if said == READY else failures + 1
-            if failures and not self._stopping:
-                logger.error('cannot serve: %s', said or 'no reason was given')
+            if said == READY:
+                failures = 0
+                self._announce()
 
     def _start(self) -> str:
         """Starts an owner, unless we are to stop; returns what it says, when it says it."""
         _flush_output()
         # A signal in between would find no owner to be passed on to.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             if self._stopping:
                 return ''
@@ -116,7 +153,7 @@ class _Parent:
         except OSError as error:
             return 'cannot start a process: %s' % error
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         with open(ready, encoding='utf-8') as pipe:
             return pipe.read()
 
@@ -132,11 +169,7 @@ class _Parent:
             self._owner = os.fork()
             on_error.pop_all()
         if not self._owner:
-            for number in _SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
-            # Until it can read anything again, which it just did.
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            self._signals.leave()
             os.close(self._lifeline)
             os.close(ready)
             _own(self._settings, self._listener, say_ready, lifeline)
@@ -145,10 +178,15 @@ class _Parent:
         return ready
 
     def _wait(self) -> str:
-        """Waits for the end of the owner; returns how it ended."""
+        """Waits for the end of the owner, doing what signals ask for; returns how it ended."""
         if not self._owner:
             return 'was not started'
-        _, status = os.waitpid(self._owner, 0)
+        while True:
+            ended, status = os.waitpid(self._owner, os.WNOHANG)
+            if ended:
+                break
+            self._attend()
+            self._signals.wait()
         self._owner = 0
         self._cut_lifeline()
         code = os.waitstatus_to_exitcode(status)
@@ -156,30 +194,72 @@ class _Parent:
 
     def _pause(self, failures: int) -> None:
         until = time.monotonic() + min(_MAX_PAUSE, 0.1 * 2**failures if failures else 0)
-        while not self._stopping and time.monotonic() < until:
+        while not self._stopping and not self._succeeding and time.monotonic() < until:
+            self._attend()
             time.sleep(0.05)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGHUP:
+    def _attend(self) -> None:
+        """Does what signals ask for."""
+        for number in self._signals.asked():
+            if number == signal.SIGUSR2:
+                self._begin_succession()
+                continue
+            if number == signal.SIGUSR1:
+                reopen_logs(self._settings)
             if self._owner:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self._owner, number)
+                os.kill(self._owner, number)
+
+    def _begin_succession(self) -> None:
+        if self._stopping or self._succeeding:
             return
+        try:
+            if self._succession is None:
+                raise FiletrackerError('it was not started by its command')
+            self._succession.check()
+        except FiletrackerError as error:
+            logger.error('what is installed now cannot take over: %s', error)
+            return
+        if not self._stopping:
+            logger.info('what is installed now takes over when the requests in flight are answered')
+            tell('RELOADING=1\nMONOTONIC_USEC=%d' % (time.monotonic_ns() // 1000))
+            self._succeeding = True
+            self._ask_owner_to_stop()
+
+    def _succeed(self) -> None:
+        """Becomes what is installed now; returns if that fails, or if we are to stop."""
+        self._succeeding = False
+        # They wait for the successor.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            if self._succession and not self._stopping:
+                self._succession.succeed(self._listener)
+        except OSError as error:
+            logger.error('what is installed now cannot take over: %s', error)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def _stop(self) -> None:
+        """Called by a signal, at any moment."""
         if self._stopping and self._owner:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._owner, signal.SIGKILL)
         self._stopping = True
         # From now on connections are refused, rather than left to wait for nobody.
         self._listener.close()
+        tell('STOPPING=1')
+        self._ask_owner_to_stop()
+
+    def _ask_owner_to_stop(self) -> None:
         if self._lifeline >= 0:
             with contextlib.suppress(OSError):
                 os.write(self._lifeline, STOP)
         self._cut_lifeline()
 
     def _cut_lifeline(self) -> None:
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
+        lifeline, self._lifeline = self._lifeline, -1
+        # A signal may come in between, and be the first to do so.
+        with contextlib.suppress(OSError):
+            os.close(lifeline)
 
 
 def _own(settings: Settings, listener: socket.socket, say_ready: int, lifeline: int) -> NoReturn:
@@ -212,38 +292,3 @@ def _flush_output() -> None:
         # There may be none, or no room for it.
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.flush()
-
-
-@contextlib.contextmanager
-def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
-
-
-def _listening(settings: Settings) -> socket.socket:
-    address = settings.listen_on, settings.port
-    try:
-        family, kind, protocol, _, resolved = socket.getaddrinfo(
-            *address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(resolved)
-            listener.listen(_BACKLOG)
-        except BaseException:
-            listener.close()
-            raise
-        return listener
-    except OSError as error:
-        reason = error.strerror or error
-        raise FiletrackerError('cannot listen on %s:%d: %s' % (*address, reason)) from None
-
-
-def _url(listener: socket.socket, scheme: str) -> str:
-    host, port = listener.getsockname()[:2]
-    return '%s://%s:%d' % (scheme, '[%s]' % host if ':' in host else host, port)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-#: Each may do what those before it may: read; put new names; replace and delete; all the rest.
-ROLES = ('read', 'append', 'write', 'admin')
+#: The first may see the numbers of the server and nothing else. Each other may do what those behind
+#: the first and before it may: read; put new names; replace and delete; everything.
+ROLES = ('watch', 'read', 'append', 'write', 'admin')
 
 
 @dataclass(frozen=True)

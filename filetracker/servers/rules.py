@@ -102,7 +102,8 @@ def parse_rules(text: str) -> Rules:
     """Returns what a file says. Raises :class:`~filetracker.errors.FiletrackerError`."""
     try:
         said = tomlkit.parse(text).unwrap()
-    except tomlkit.exceptions.TOMLKitError as error:
+    # Older versions of the library do not see where it is too deep for them.
+    except (tomlkit.exceptions.TOMLKitError, RecursionError) as error:
         raise FiletrackerError('not TOML: %s' % error) from None
     _check_keys(said, '', ('anonymous', 'credentials', 'limits', 'quotas'))
     parties: dict[str, Party] = {}
@@ -169,8 +170,8 @@ def _rights(where: str, table: Mapping[str, Any]) -> Rights:
         granted = rights(role, map(parse_prefix, prefixes))
     except FiletrackerError as error:
         raise FiletrackerError('%s: %s' % (where, error)) from None
-    if role == 'admin' and granted.prefixes != ('',):
-        raise FiletrackerError('%s: an admin cannot be kept to prefixes' % where)
+    if role in ('watch', 'admin') and granted.prefixes != ('',):
+        raise FiletrackerError('%s: the role "%s" cannot be kept to prefixes' % (where, role))
     return granted
 
 

@@ -28,9 +28,21 @@ class Terms:
         """Returns how many plain bytes a file may have, where the server takes ``limit``."""
         return limit
 
-    def pages(self, storage: Storage, directory: str, cutoff: int | None) -> Iterator[list[str]]:
-        """As :meth:`~filetracker.servers.storage.Storage.pages`, of what may be seen."""
-        return storage.pages(directory, cutoff)
+    def lines(self, storage: Storage, directory: str, cutoff: int | None) -> Iterator[bytes]:
+        """As :meth:`~filetracker.servers.storage.Storage.lines`, of what may be seen."""
+        return storage.lines(directory, cutoff)
+
+    def roots(self, directory: str) -> list[str]:
+        """Returns the names and directories in which is all that may be seen of a directory.
+
+        None of them is below another; it is the directory itself, where all may be seen.
+        """
+        return [directory]
+
+    @property
+    def oversees(self) -> bool:
+        """Whether it may be seen what concerns the server as a whole."""
+        return True
 
     def put(
         self, storage: Storage, name: str, version: int, upload: Upload, condition: Condition
@@ -72,10 +84,19 @@ class Granted(Terms):
     def most(self, limit: int | None) -> int | None:
         return min((most for most in (limit, self._max_size) if most is not None), default=None)
 
-    def pages(self, storage: Storage, directory: str, cutoff: int | None) -> Iterator[list[str]]:
+    def lines(self, storage: Storage, directory: str, cutoff: int | None) -> Iterator[bytes]:
         if self._rights.hold_for(directory):
-            return storage.pages(directory, cutoff)
+            return storage.lines(directory, cutoff)
         return _parts(storage, directory, self._rights.parts(directory), cutoff)
+
+    def roots(self, directory: str) -> list[str]:
+        if self._rights.hold_for(directory):
+            return [directory]
+        return self._rights.parts(directory)
+
+    @property
+    def oversees(self) -> bool:
+        return self._rights.includes('admin')
 
     def put(
         self, storage: Storage, name: str, version: int, upload: Upload, condition: Condition
@@ -115,8 +136,8 @@ class Granted(Terms):
 
 def _parts(
     storage: Storage, directory: str, prefixes: list[str], cutoff: int | None
-) -> Iterator[list[str]]:
-    """Yields the names below a directory that belong to some prefixes below it.
+) -> Iterator[bytes]:
+    """Yields the names below a directory that belong to some prefixes below it, one a line.
 
     Raises :class:`~filetracker.errors.NotFound` where there is none of them, whatever else is in
     the directory; the root is always there.
@@ -126,8 +147,8 @@ def _parts(
     if directory and not there:
         raise NotFound(directory, 'no such directory: %s' % directory)
     names = heapq.merge(*(_names(storage, prefix, cutoff) for prefix in there))
-    while page := [name[above:] for name in islice(names, _PAGE)]:
-        yield page
+    while page := [name[above:] + '\n' for name in islice(names, _PAGE)]:
+        yield ''.join(page).encode()
 
 
 def _is_there(storage: Storage, prefix: str) -> bool:

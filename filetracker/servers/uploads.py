@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from urllib.parse import parse_qs
 
 from filetracker import protocol
@@ -13,6 +14,10 @@ from filetracker.servers.base import Environ, Refusal
 
 _GZIP_NAMES = ('gzip', 'x-gzip')
 _PLAIN_NAMES = ('', 'identity')
+# In bytes, each of which may inflate to a thousand, and in seconds of computing.
+_QUICK = 16 * PIECE
+_WHILE = 0.005
+_SMALL = 1 << 16
 
 
 class Announced(NamedTuple):
@@ -94,13 +99,42 @@ def body_pieces(environ: Environ) -> Iterator[bytes]:
             raise Refusal('400 Bad Request', 'Content-Length is no length')
         left = int(length)
         while left:
-            piece = body.read(min(left, PIECE))
+            piece = _read(body, min(left, PIECE))
             if not piece:
                 raise BadUpload('the body ended %d bytes early' % left)
             left -= len(piece)
             yield piece
     elif 'HTTP_TRANSFER_ENCODING' in environ and environ.get('wsgi.input_terminated'):
-        while piece := body.read(PIECE):
+        while piece := _read(body, PIECE):
             yield piece
     else:
         raise Refusal('411 Length Required', 'the length of the body is not announced')
+
+
+def _read(body: BinaryIO, size: int) -> bytes:
+    try:
+        return body.read(size)
+    except TimeoutError:
+        raise
+    except OSError as error:
+        # So other servers say that a peer has gone, or that its chunks are none.
+        raise BadUpload('the body could not be read to its end') from error
+
+
+def is_quick(said: Announced) -> bool:
+    """Whether a body of one piece cannot inflate to much before it is refused."""
+    return not said.gzipped or (said.size is not None and said.size <= _QUICK)
+
+
+def is_small(said: Announced, body: bytes) -> bool:
+    """Whether a body takes next to no time, but for what the disk takes."""
+    return len(body) <= _SMALL and (not said.gzipped or (said.size or 0) <= PIECE)
+
+
+def write_some(writing: Iterator[None]) -> bool:
+    """Goes on with writing a piece, for a while; returns whether there is more to do."""
+    until = time.thread_time() + _WHILE
+    for _ in writing:
+        if time.thread_time() > until:
+            return True
+    return False

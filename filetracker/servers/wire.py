@@ -21,7 +21,7 @@ _UNREADABLE = (errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.EREMOTEIO, errno.E
 _READ, _WRITE = 1, 2
 _STEPS = 100
 # Shorter sleeps do not look for the input of others.
-_TURN = 0.0001
+TURN = 0.0001
 
 
 class TooLong(Exception):
@@ -44,7 +44,8 @@ class Wire:
 
     def __init__(self, connected: socket, patience: float) -> None:
         # Sockets of gevent cost more time than all of what is done here.
-        self._socket = sockets.socket(fileno=connected.detach())
+        kind = connected.family, connected.type, connected.proto
+        self._socket = sockets.socket(*kind, fileno=connected.detach())
         self._socket.setblocking(False)
         # Without it the second of two small sends waits for an acknowledgement of the first.
         with contextlib.suppress(OSError):
@@ -107,7 +108,7 @@ class Wire:
         """
         self._steps += 1
         if self._steps % _STEPS == 0:
-            gevent.sleep(_TURN)
+            gevent.sleep(TURN)
 
     def read_into(self, buffer: memoryview) -> int:
         """Fills a part of ``buffer``; returns how many bytes, 0 at the end of the stream."""

@@ -7,11 +7,14 @@ import os
 import socket as sockets
 import time
 
+import gevent
 from gevent.socket import socket
 
-from filetracker.servers.wire import Lost, Wire
+from filetracker.servers.wire import TURN, Lost, Wire
 
 _PIECE = 1 << 16
+# Others have a turn each so many bytes.
+_TURN_SIZE = 1 << 20
 
 
 class EncryptedWire(Wire):
@@ -56,6 +59,9 @@ class EncryptedWire(Wire):
             self.send(piece)
             if position + len(piece) < min(position + _PIECE, stop):
                 return position + len(piece) - start
+            if (position - start) % _TURN_SIZE == 0:
+                # To encrypt takes longer than to send, so that there is always room for more.
+                gevent.sleep(TURN)
         return stop - start
 
     def expire(self, now: float) -> None:

@@ -16,7 +16,8 @@ from filetracker.servers.access_file import add_credential
 from filetracker.servers.rules import read_rules
 from filetracker.servers.run import main
 from tests.access.rules import RULES
-from tests.support import LiveServer, wait_for
+from tests.servers import command as server_command
+from tests.support import ROOT, LiveServer, wait_for
 from tests.wire.raw import Peer, get
 
 WRITTEN = """\
@@ -162,6 +163,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_changes_nothing(
         ('add', 'x', '--role', 'king'),
         ('add', 'x', '--prefix', 'a'),
         ('add', 'x', '--expires', 'soon'),
+        ('add', 'x', '--expires', '0001-01-01T00:00:00+23:59'),
         ('revoke',),
         ('frobnicate',),
     ],
@@ -190,3 +192,11 @@ def test_those_who_add_at_the_same_time_lose_nothing(rules: Path) -> None:
         list(pool.map(lambda name: add_credential(str(rules), name, 'read', ['/']), names))
 
     assert sorted(party.name for party in read_rules(str(rules)).parties.values()) == names
+
+
+def test_without_the_libraries_it_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / 'tomlkit.py').write_text("raise ImportError('no tomlkit')")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    line = server_command.failure('access', 'list', '--access', 'x', PYTHONPATH=path)
+
+    assert line == 'no tomlkit; install filetracker[server]'

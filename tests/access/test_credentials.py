@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -91,8 +92,10 @@ def test_no_client_is_sent_elsewhere_with_credentials_of_ours(
     assert SECRET not in said
 
 
-def test_each_endpoint_was_thought_of() -> None:
-    routes = FiletrackerServer.routes(object.__new__(FiletrackerServer))
+def test_each_endpoint_was_thought_of(tmp_path: Path) -> None:
+    application = FiletrackerServer(str(tmp_path))
+    routes = application.routes()
+    application.storage.close()
 
-    assert set(routes) <= {'files', 'list', *guard.OPEN, *guard.SHARED}
+    assert set(routes) <= {'files', *guard.LISTING, *guard.OPEN, *guard.SHARED, *guard.WATCHED}
     assert issubclass(guard.Guard, base.Server)

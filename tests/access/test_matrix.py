@@ -51,8 +51,38 @@ MATRIX = """
     GET /version           200     200     200   200    200   200   200
     HEAD /version          200     200     200   200    200   200   200
     GET /                  401     401     401   200    200   200   200
-    GET /status            401     401     401   403    403   403   400
-    GET /metrics           401     401     401   403    403   403   400
+    GET /browse            401     401     401   200    200   200   200
+    HEAD /browse           401     401     401   200    200   200   200
+    GET /browse?q=x        401     401     401   200    200   200   200
+    GET /browse?q=/out     401     401     401   200    200   200   200
+    GET /browse/in         401     401     401   200    200   200   200
+    GET /browse/in/missing 401     401     401   404    404   404   404
+    GET /browse/in/there   401     401     401   404    404   404   404
+    GET /browse/out        401     401     401   403    403   403   200
+    GET /browse/out?q=x    401     401     401   403    403   403   200
+    GET /browse/out/missing 401    401     401   403    403   403   404
+    GET /browse/i          401     401     401   403    403   403   404
+    GET /browse/in/../out  401     401     401   400    400   400   400
+    PUT /browse/in         401     401     401   403    405   405   405
+    POST /                 401     401     401   403    403   403   405
+    GET /health            200     200     200   200    200   200   200
+    HEAD /health           200     200     200   200    200   200   200
+    GET /health/in         400     400     400   400    400   400   400
+    PUT /health            405     405     405   405    405   405   405
+    GET /ready             200     200     200   200    200   200   200
+    HEAD /ready            200     200     200   200    200   200   200
+    POST /ready            405     405     405   405    405   405   405
+    GET /status            401     401     401   403    403   403   200
+    HEAD /status           401     401     401   403    403   403   200
+    GET /status/in         401     401     401   403    403   403   400
+    PUT /status            401     401     401   403    403   403   405
+    DELETE /status         401     401     401   403    403   403   405
+    GET /metrics           401     401     401   403    403   403   200
+    HEAD /metrics          401     401     401   403    403   403   200
+    GET /metrics/in        401     401     401   403    403   403   400
+    POST /metrics          401     401     401   403    403   403   405
+    GET //metrics/         401     401     401   403    403   403   200
+    GET /Metrics           401     401     401   403    403   403   400
     GET /whatever          401     401     401   403    403   403   400
     POST /files/in/there   401     401     401   403    403   403   405
 """
@@ -83,7 +113,7 @@ def _request(method: str, target: str, who: str) -> bytes:
 
 def test_the_table_is_complete() -> None:
     assert MATRIX.split()[: len(WHO)] == list(WHO)
-    assert len(CELLS) == 40 * len(WHO)
+    assert len(CELLS) == 70 * len(WHO)
 
 
 @pytest.mark.parametrize(('method', 'target', 'who', 'status'), CELLS)

@@ -61,7 +61,7 @@ def test_counts_are_exact_while_many_change_and_quotas_come_and_go(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Many changes come between the pages of a count.
-    monkeypatch.setattr('filetracker.servers.storage.core._PAGE', 1)
+    monkeypatch.setattr('filetracker.servers.storage.listing._PAGE', 1)
     quotas = Quotas()
     terms = Granted(rights('write', ['']), quotas)
     quotas.set(storage, {'d': 2000})

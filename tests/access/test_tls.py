@@ -9,10 +9,14 @@ import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
+import gevent
 import pytest
 from cryptography.hazmat.primitives import serialization
+from gevent.socket import socket
 
+from filetracker.servers.wire_encrypted import EncryptedWire
 from tests.access.encrypted import Certified, TlsPeer
 from tests.servers.command import failure, run
 from tests.support import LiveServer, wait_for
@@ -148,6 +152,37 @@ def test_an_answer_that_is_cut_off_does_not_look_ended(
             while peer.socket.recv(1 << 16):
                 pass
             raise AssertionError('it looks ended')
+
+
+class _Sink:
+    """A socket of a peer that takes everything at once."""
+
+    def setsockopt(self, *_: int) -> None:
+        pass
+
+    def settimeout(self, seconds: float) -> None:
+        pass
+
+    def send(self, piece: memoryview) -> int:
+        return len(piece)
+
+
+def test_others_have_a_turn_while_a_large_file_is_sent(tmp_path: Path) -> None:
+    turns: list[None] = []
+
+    def take_turns() -> None:
+        while True:
+            turns.append(None)
+            gevent.sleep()
+
+    with open(tmp_path / 'file', 'w+b') as file:
+        file.truncate(8 << 20)
+        other = gevent.spawn(take_turns)
+        wire = EncryptedWire(cast(socket, _Sink()), patience=5)
+        assert wire.send_file(file.fileno(), 0, 8 << 20) == 8 << 20
+        other.kill()
+
+    assert len(turns) >= 8
 
 
 def test_a_server_that_stops_answers_first_and_says_so(

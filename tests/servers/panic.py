@@ -1,4 +1,4 @@
-"""The server on a store whose database panics when the file ``panic`` is asked for."""
+"""The server on a store that fails: at the file ``panic`` for ever, at ``odd`` unexpectedly."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from filetracker.servers.storage import Storage
 _open = Storage.open
 
 
+class OddError(Exception):
+    """What nobody expects."""
+
+
 def _panic(self: Storage, name: str) -> Any:
     if name == 'panic':
         raise StoreUnusable('the database cannot be used any more')
+    if name == 'odd':
+        raise OddError('no\n2026-01-01 00:00:00,000 forged')
     return _open(self, name)
 
 

@@ -206,7 +206,7 @@ def test_a_fallback_that_is_none_is_a_usage_error(
         parse_settings(['-d', 'store', '--fallback-url', url])
 
     assert ended.value.code == 2
-    assert 'argument --fallback-url: invalid http URL value: ' in capsys.readouterr().err
+    assert 'argument --fallback-url must be an http or https URL' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('address', ['127.0.0.1', '0.0.0.0', 'localhost'])
@@ -237,7 +237,7 @@ def test_a_store_with_tombstones_is_an_ordinary_store_afterwards(
         live.stop()
     storage = open_storage(str(tmp_path / 'store'))
 
-    assert list(storage.pages('')) == []
+    assert not any(storage.pages(''))
     put(storage, 'tomb', 5, b'new')
     assert list(storage.pages('')) == [['tomb']]
     storage.close()

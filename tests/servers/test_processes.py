@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import psutil
+import pytest
 import requests
 
+from filetracker.servers import processes
+from filetracker.servers.settings import parse_settings
+from filetracker.servers.supervisor import Taken
 from tests.support import LiveServer, environment, is_over, wait_for
 from tests.wire.raw import Peer, put
 
@@ -133,3 +138,23 @@ def test_an_unusable_store_ends_the_owner(tmp_path: Path) -> None:
 
 def _stops_listening(owner: psutil.Process) -> bool:
     return all(found.status != psutil.CONN_LISTEN for found in owner.net_connections('tcp'))
+
+
+def test_a_signal_to_stop_may_come_while_the_owner_is_asked_to_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = parse_settings(['-D', '-d', str(tmp_path / 'store')], {})
+    parent = processes._Parent(settings, Taken(socket.socket(), False), lambda: None, None)
+    told, parent._lifeline = os.pipe()
+    close = os.close
+
+    def close_and_signal(descriptor: int) -> None:
+        close(descriptor)
+        monkeypatch.undo()
+        parent._stop()
+
+    monkeypatch.setattr(os, 'close', close_and_signal)
+    parent._ask_owner_to_stop()
+
+    with open(told, 'rb') as pipe:
+        assert pipe.read() == processes.STOP

@@ -42,7 +42,8 @@ def test_a_usage_error_is_2(arguments: list[str], tmp_path: Path) -> None:
     ended = run(*arguments, '-D', cwd=str(tmp_path))
 
     assert ended.returncode == 2
-    assert ended.stderr.startswith('usage: filetracker-server ')
+    assert ended.stderr.startswith('filetracker-server: ')
+    assert ended.stderr.count('\n') == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -78,6 +79,32 @@ def test_an_address_that_is_not_ours_is_one_line_and_1(tmp_path: Path) -> None:
     line = failure('-d', str(tmp_path / 'store'), '-l', '192.0.2.1', '-p', '0', '-D')
 
     assert line.startswith('cannot listen on 192.0.2.1:0: ')
+
+
+def test_an_address_that_is_no_address_is_one_line_and_1(tmp_path: Path) -> None:
+    line = failure('-d', str(tmp_path / 'store'), '-l', 'a' * 70, '-p', '0', '-D')
+
+    assert line.startswith('cannot listen on %s:0: ' % ('a' * 70))
+
+
+@pytest.mark.parametrize('directory', ['/none', 'store'])
+def test_a_directory_that_was_removed_is_no_place_to_start_from(
+    directory: str, tmp_path: Path
+) -> None:
+    gone = tmp_path / 'gone'
+    gone.mkdir()
+    command = [sys.executable, '-m', 'filetracker.servers.run', '-D', '-d', directory]
+    ended = subprocess.run(
+        ['sh', '-c', 'rmdir "$0" && exec "$@"', str(gone), *command],
+        cwd=gone,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+    said = 'filetracker-server: the working directory: No such file or directory\n'
+    assert (ended.returncode, ended.stderr) == (1, said)
 
 
 def test_a_directory_that_cannot_be_used_is_one_line_and_1(tmp_path: Path) -> None:

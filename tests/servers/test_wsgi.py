@@ -145,6 +145,28 @@ def test_a_body_that_another_server_cuts_short_is_refused(application: Filetrack
     assert call(application, 'GET', '/files/a')[0] == '404 Not Found'
 
 
+class _Broken(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        piece = super().read(size)
+        if not piece:
+            raise OSError('the peer is gone')
+        return piece
+
+
+def test_a_body_that_another_server_cannot_read_is_refused(application: FiletrackerServer) -> None:
+    environ: dict[str, Any] = {'HTTP_TRANSFER_ENCODING': 'chunked', 'wsgi.input_terminated': True}
+    setup_testing_defaults(environ)
+    environ.update(
+        REQUEST_METHOD='PUT',
+        PATH_INFO='/files/a',
+        QUERY_STRING='last_modified=' + date(1000).replace(' ', '%20'),
+    )
+    environ['wsgi.input'] = _Broken(b'short')
+
+    assert application.answer(environ).status == '400 Bad Request'
+    assert call(application, 'GET', '/files/a')[0] == '404 Not Found'
+
+
 class _Quiet(WSGIRequestHandler):
     def log_message(self, *arguments: object) -> None:
         pass

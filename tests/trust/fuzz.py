@@ -20,6 +20,7 @@ SEEDS = [
     listing('fuzz'),
     listing('', 5),
     request('GET', '/version'),
+    request('GET', '/browse/fuzz?q=a&after=fuzz/a', accept='text/html'),
     request('OPTIONS', '*'),
     put('fuzz/b', _PLAIN),
     put('fuzz/b', _PLAIN, expect='100-continue'),

@@ -16,6 +16,7 @@ MORE = '\n'.join(
         credential('slow', 'read', 'requests_per_second = 0.01'),
         credential('single', 'write', 'requests_in_flight = 1'),
         credential('short', 'write', 'max_body = 10'),
+        credential('watcher', 'watch'),
         '[quotas]',
         '"/in/full" = 10',
     ]
@@ -72,9 +73,21 @@ def test_promise_61_who_is_not_known_and_who_may_not_are_told_apart(peer: Peer) 
     assert peer.ask(by('read', put('in/there'))).status == 403
 
 
-def test_promise_62_everybody_is_told_what_the_server_speaks(peer: Peer) -> None:
-    assert peer.ask(request('GET', '/version')).status == 200
-    assert peer.ask(by('unknown', request('GET', '/version/'))).status == 200
+def test_promise_62_everybody_is_told_what_the_server_speaks_and_whether_it_works(
+    peer: Peer,
+) -> None:
+    for endpoint in ('/version', '/health', '/ready'):
+        assert peer.ask(request('GET', endpoint)).status == 200
+        assert peer.ask(by('unknown', request('GET', endpoint + '/'))).status == 200
+
+
+def test_promise_62_who_watches_and_admins_are_told_numbers(peer: Peer) -> None:
+    for endpoint in ('/status', '/metrics'):
+        assert peer.ask(request('GET', endpoint)).status == 401
+        assert peer.ask(by('write', request('GET', endpoint))).status == 403
+        assert peer.ask(by('admin', request('GET', endpoint))).status == 200
+        assert peer.ask(by('watcher', request('GET', endpoint))).status == 200
+    assert peer.ask(by('watcher', get('in/there'))).status == 403
 
 
 def test_promise_63_a_list_has_what_may_be_read_and_only_that(peer: Peer) -> None:

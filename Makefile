@@ -5,12 +5,12 @@ PYTHON := .venv/bin/python
 # The demo and the tests talk to this machine, not to a proxy.
 export no_proxy := 127.0.0.1,localhost,$(no_proxy)
 
-.PHONY: run test bench soak lint setup nginx clean
+.PHONY: run test bench soak lint setup system clean
 
 run: setup
 	@$(PYTHON) tools/demo.py
 
-test: lint nginx
+test: lint system
 	@$(PYTHON) -m pytest
 
 # Needs nginx and wrk from the system for all that it measures (apt-get install nginx-light wrk).
@@ -19,7 +19,7 @@ bench: setup
 	@$(PYTHON) -m benchmarks $(WHAT)
 
 # The tests of faults, for hours instead of minutes.
-soak: setup
+soak: setup system
 	@FILETRACKER_SOAK=1 $(PYTHON) -m pytest tests/faults tests/trust tests/access
 
 lint: setup
@@ -30,8 +30,8 @@ lint: setup
 setup:
 	@sh tools/setup.sh
 
-nginx:
-	@sh tools/nginx.sh
+system:
+	@sh tools/system.sh
 
 clean:
 	rm -rf .venv .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis

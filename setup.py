@@ -41,6 +41,7 @@ setup(
         'Programming Language :: Python :: 3.13',
     ],
     packages=find_packages(include=['filetracker', 'filetracker.*']),
+    package_data={'filetracker.servers.page': ['templates/*']},
     python_requires='>=3.10',
     install_requires=[
         'isal>=1.7; ' + HAS_WHEELS,
@@ -56,6 +57,9 @@ setup(
         'server': [
             'bsddb3>=6.2.7',
             'gevent>=22.10',
+            'greenlet>=1.1',
+            'jinja2>=3.1',
+            'prometheus_client>=0.16',
             'tomlkit>=0.12',
         ],
         'benchmarks': [
@@ -63,9 +67,12 @@ setup(
             'psutil>=6.0',
         ],
         'tests': [
+            'html5lib>=1.1',
             'hypothesis>=6.80',
             # A new ruff formats, and a new mypy finds, something else.
             'mypy==2.4.*',
+            # It drives the browser of the system.
+            'playwright>=1.49',
             'psutil>=6.0',
             'pytest>=9',
             'pytest-timeout>=2.4',

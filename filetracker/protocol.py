@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import functools
 import re
 from urllib.parse import quote
 
@@ -44,6 +45,9 @@ MAX_COMPONENTS = 256
 #: The versions that file systems keep exactly: ext4's times go from 1901 to 2446.
 MIN_VERSION = -(2**31)
 MAX_VERSION = 2**34 - 2**31 - 1
+
+# Most of those who ask at one time mean few dates: now, mostly.
+_KNOWN_DATES = 64
 
 _CONTROL = re.compile('[\x00-\x1f\x7f-\x9f]')
 _DIGEST = re.compile(r'[0-9a-fA-F]{64}\Z')
@@ -119,11 +123,13 @@ def parse_size(text: str) -> int:
     return int(text)
 
 
+@functools.lru_cache(_KNOWN_DATES)
 def format_date(version: int) -> str:
     """Returns a version as a date that both RFC 2822 and RFC 9110 take."""
     return email.utils.formatdate(version, usegmt=True)
 
 
+@functools.lru_cache(_KNOWN_DATES)
 def parse_date(text: str) -> int:
     """Returns the version that a date stands for.
 

@@ -21,7 +21,7 @@ PATIENCE = 20.0
 
 _MARK = 'FILETRACKER_TESTS'
 
-_SERVING = re.compile(r'filetracker-server: serving .* on https?://(\S+):(\d+)$', re.MULTILINE)
+_SERVING = re.compile(r'filetracker-server: serving .* on https?://(\S+):(\d+)("|$)', re.MULTILINE)
 
 _OPEN = """\
 [anonymous]

@@ -23,6 +23,9 @@ NOT_OURS = re.compile(r'(\..*_cache|\.git|\.hypothesis|\.tox|\.venv|__pycache__|
 #: A directory that only the machine of one person has.
 SOMEBODYS_DIRECTORY = re.compile(rb'/(?:home|root|Users|work)/\w')
 
+# In bytes; the picture of the page is the largest.
+LARGEST = 500_000
+
 COMMANDS = [
     'filetracker',
     'filetracker-backup',
@@ -99,6 +102,12 @@ def test_no_file_knows_the_machine_it_was_written_on():
     assert {path: found for path, found in told.items() if found} == {}
 
 
+def test_no_file_is_what_somebody_left_lying_about():
+    large = {path.name for path in project_files() if path.stat().st_size > LARGEST}
+
+    assert large == set()
+
+
 @pytest.mark.parametrize('page', sorted(page.name for page in ROOT.glob('*.md')))
 def test_links_between_the_pages_lead_somewhere(page):
     links = re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', (ROOT / page).read_text('utf-8'))
@@ -157,6 +166,19 @@ def test_setting_up_without_a_compiler_says_what_to_install(checkout, programs):
     assert done.returncode == 1
     said = 'filetracker: missing here; install it with: sudo apt-get install'
     assert re.fullmatch(said + r'.* gcc libc6-dev libdb-dev\n', done.stderr)
+
+
+def test_what_tests_need_of_the_system_is_named_where_it_cannot_be_installed(programs):
+    done = subprocess.run(
+        ['/bin/sh', ROOT / 'tools/system.sh'],
+        env={'PATH': str(programs)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    said = 'filetracker: missing here; install it with: sudo apt-get install( .*)? systemd( .*)?\n'
+    assert re.fullmatch(said, done.stderr)
 
 
 def test_setting_up_again_does_nothing_until_something_changed(checkout, programs):

@@ -126,6 +126,7 @@ def hints(url: str) -> Iterator[str]:
     yield '  %s -r %s put Makefile /demo/Makefile' % (command, url)
     yield '  %s -r %s cat /demo/Makefile' % (command, url)
     yield '  curl %s/files%s' % (url, NAME)
+    yield 'And %s/ in a browser.' % url
 
 
 def free_port(wanted: int) -> int:

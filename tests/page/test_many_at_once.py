@@ -1,4 +1,4 @@
-"""Many who look at pages or numbers at once hold up nobody else."""
+"""Many who ask for metrics at once hold up nobody else."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from tests.support import LiveServer
 from tests.wire.raw import PATIENCE, Peer, request
 
 _PEERS = 40
 _SECONDS = 2.0
-# In a hundredth of that it is answered where there is nobody else.
-_MOST = 0.01
 
 
-@pytest.mark.parametrize('target', ['/browse/many', '/metrics'])
-def test_who_asks_for_little_does_not_wait_for_them(shared: LiveServer, target: str) -> None:
+def test_who_asks_for_little_does_not_wait_for_them(shared: LiveServer) -> None:
     there, over = threading.Barrier(_PEERS + 1), threading.Event()
 
-    def look() -> None:
+    def look() -> int:
         with Peer(shared.port) as peer:
             there.wait(PATIENCE)
+            looks = 0
             while not over.is_set():
-                assert peer.ask(request('GET', target)).status == 200
+                assert peer.ask(request('GET', '/metrics')).status == 200
+                looks += 1
+            return looks
 
     with Peer(shared.port) as peer, ThreadPoolExecutor(_PEERS) as crowd:
         looking = [crowd.submit(look) for _ in range(_PEERS)]
@@ -35,9 +33,8 @@ def test_who_asks_for_little_does_not_wait_for_them(shared: LiveServer, target: 
         while time.monotonic() < begun + _SECONDS:
             assert peer.ask(request('GET', '/version')).status == 200
             count += 1
-        mean = (time.monotonic() - begun) / count
         over.set()
-        for each in looking:
-            each.result()
+        looks = sum(each.result() for each in looking)
 
-    assert mean < _MOST
+    # However slow the machine is: where all of them compute at once, six times as many.
+    assert looks < 2 * count

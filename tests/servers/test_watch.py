@@ -54,6 +54,11 @@ def status(server: LiveServer, **headers: str) -> dict[str, Any]:
     return said
 
 
+def when_counted(server: LiveServer) -> dict[str, Any]:
+    (said,) = wait_for(lambda: [it for it in [status(server)] if it['counted']], 'the count')
+    return said
+
+
 def traffic(port: int) -> None:
     """Puts a and b with one content and c with another, deletes c, and reads."""
     with Peer(port) as peer:
@@ -97,6 +102,7 @@ def test_the_parser_of_prometheus_reads_what_was_done(server: LiveServer) -> Non
 
 def test_the_parser_of_prometheus_reads_what_the_store_did(server: LiveServer) -> None:
     traffic(server.port)
+    when_counted(server)
 
     found = metrics(server)
     assert found['filetracker_store_puts_total',] == 3
@@ -139,13 +145,13 @@ def test_the_form_of_the_numbers_is_agreed_upon(server: LiveServer, accept: str,
 def test_the_status_is_what_a_walk_finds_also_after_a_start(tmp_path: Path) -> None:
     with LiveServer(tmp_path / 'store') as server:
         traffic(server.port)
-        before = status(server)
+        before = when_counted(server)
         server.stop()
         application = FiletrackerServer(str(server.base_dir))
         totals = walked(application.storage)
         application.storage.close()
         server.start()
-        after = wait_for(lambda: [said for said in [status(server)] if said['counted']], 'it')[0]
+        after = when_counted(server)
 
     for said in (before, after):
         assert said['version'] == __version__ and 0 <= said['uptime_seconds'] < 60
@@ -156,11 +162,12 @@ def test_the_status_is_what_a_walk_finds_also_after_a_start(tmp_path: Path) -> N
         assert said['deduplication_ratio'] == 2.0
         assert said['compression_ratio'] == round(1000 / totals.stored_size, 4)
         assert 0 < said['disk_free_bytes'] < said['disk_size_bytes']
-        assert said['connections'] == said['requests_in_flight'] == 1
+        # Those that asked before may not have been seen to leave.
+        assert said['connections'] >= said['requests_in_flight'] == 1
 
 
 def test_an_empty_store_has_no_ratios(server: LiveServer) -> None:
-    (said,) = wait_for(lambda: [it for it in [status(server)] if it['counted']], 'the count')
+    said = when_counted(server)
 
     assert said['names'] == said['blobs'] == said['stored_bytes'] == 0
     assert said['deduplication_ratio'] is None and said['compression_ratio'] is None
@@ -197,7 +204,7 @@ def test_who_is_busy_is_told_by_the_name_of_the_credential(tmp_path: Path) -> No
         found = metrics(server, Authorization=bearer('admin'))
         assert found['filetracker_http_requests_in_flight', 'write'] == 1
         assert found['filetracker_http_received_bytes_total',] == len(b'part of it')
-        assert found['filetracker_http_connections',] == 2
+        assert found['filetracker_http_connections',] >= 2
 
 
 def test_who_watches_sees_numbers_and_nothing_else(tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def test_promise_72_what_is_stored_is_counted(tmp_path: Path) -> None:
 
 
 def test_promise_73_metrics_are_for_prometheus(peer: Peer) -> None:
+    wait_for(lambda: status(peer)['counted'], 'the count')
     plain = peer.ask(request('GET', '/metrics'))
     accept = 'application/openmetrics-text; version=1.0.0'
     other = peer.ask(request('GET', '/metrics', accept=accept))

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks import limits, measure_large, measure_small, measure_whole, plots, report, traffic
 from benchmarks.bench import LONG, SHORT, Bench, Row
-from benchmarks.subjects import ROOT, Nginx, Original, Ours, Subject, Unavailable, original_home
+from benchmarks.setting_up import ROOT, Unavailable, original_home
+from benchmarks.subjects import Nginx, Original, Ours, Subject
 
 MEASURES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     'machine': limits.machine,

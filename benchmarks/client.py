@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.client_files import write_random, write_small, write_text
-from benchmarks.client_subjects import ROOT, Subject, Unavailable, original, ours, serving
+from benchmarks.client_subjects import Subject, original, ours, serving
+from benchmarks.setting_up import ROOT, Unavailable
 
 
 class Scale(NamedTuple):

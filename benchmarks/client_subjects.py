@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,16 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.setting_up import free_port, run
+from benchmarks.setting_up import ROOT, Unavailable, free_port, original_home
 
-ROOT = Path(__file__).resolve().parent.parent
-ORIGINAL = 'filetracker[server]==2.3.3'
 _PATIENCE = 60.0
 _LONGEST = 1800.0
-
-
-class Unavailable(Exception):
-    """What is to be measured cannot be had here; the sentence says why."""
 
 
 class Installation(NamedTuple):
@@ -71,18 +64,7 @@ def original(home: str | None, kept: Path) -> Installation:
 
     Raises :class:`Unavailable`.
     """
-    folder = Path(home) if home else kept / 'original'
-    if not home and not (folder / 'bin/filetracker-server').exists():
-        try:
-            run([sys.executable, '-m', 'venv', '--clear', str(folder)])
-            # What it builds needs setuptools, which newer Pythons do not bring.
-            run([str(folder / 'bin/pip'), 'install', 'setuptools<81', 'wheel', ORIGINAL])
-        except (OSError, subprocess.SubprocessError):
-            shutil.rmtree(folder, ignore_errors=True)
-            raise Unavailable('%s cannot be installed here' % ORIGINAL) from None
-    if not (folder / 'bin/filetracker-server').exists():
-        raise Unavailable('%s has no filetracker-server' % folder)
-    return Installation(str(folder / 'bin/python'), '')
+    return Installation(str(original_home(home, kept) / 'bin/python'), '')
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchmarks import contents, plots, report, traffic
 from benchmarks.bench import LONG, SHORT, Row, Scale
-from benchmarks.subjects import ROOT, Ours, Subject, Unavailable
+from benchmarks.setting_up import ROOT, Unavailable
+from benchmarks.subjects import Ours, Subject
 from filetracker.servers.storage import open_storage
 from filetracker.servers.storage.bdb import Environment
 from filetracker.servers.storage.catalog_berkeleydb import encode_entry, name_key, set_count

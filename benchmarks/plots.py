@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.bench import Row
 from benchmarks.report import ratio
-from benchmarks.subjects import Unavailable
+from benchmarks.setting_up import Unavailable
 
 _COLOURS = {'ours': '#1b7f5c', 'nginx': '#9aa5b1'}
 

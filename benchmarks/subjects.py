@@ -14,10 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.setting_up import free_port, run
+from benchmarks.setting_up import ROOT, Unavailable, free_port
 
-ROOT = Path(__file__).resolve().parent.parent
-ORIGINAL = 'filetracker[server]==2.3.3'
 _PATIENCE = 60.0
 
 _NGINX = """\
@@ -45,10 +43,6 @@ http {{
     }}
 }}
 """
-
-
-class Unavailable(Exception):
-    """Something that is measured against cannot be had here; the sentence says what."""
 
 
 class Subject:
@@ -193,23 +187,3 @@ def nginx() -> str:
     if not program:
         raise Unavailable('nginx is not installed (Debian: apt-get install nginx-light)')
     return program
-
-
-def original_home(told: str | None, cache: Path) -> Path:
-    """Returns a virtual environment with the original, ``told`` or one made in ``cache``.
-
-    Raises :class:`Unavailable`.
-    """
-    home = Path(told) if told else cache / 'original'
-    command = home / 'bin/filetracker-server'
-    if not told and not command.exists():
-        try:
-            run([sys.executable, '-m', 'venv', '--clear', str(home)])
-            # What it builds needs setuptools, which newer Pythons do not bring.
-            run([str(home / 'bin/pip'), 'install', 'setuptools<81', 'wheel', ORIGINAL])
-        except (OSError, subprocess.SubprocessError):
-            shutil.rmtree(home, ignore_errors=True)
-            raise Unavailable('%s cannot be installed here' % ORIGINAL) from None
-    if not command.exists():
-        raise Unavailable('%s has no filetracker-server' % home)
-    return home

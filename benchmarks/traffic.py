@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.contents import Content
-from benchmarks.subjects import Unavailable
+from benchmarks.setting_up import Unavailable
 
 _BUFFER = 1 << 20
 

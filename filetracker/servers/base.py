@@ -46,6 +46,10 @@ class Answer(NamedTuple):
     body: Iterable[bytes]
 
 
+#: What answers each method of each endpoint, called with the rest of the path.
+Routes = dict[str, dict[str, Callable[[Environ, str], Answer]]]
+
+
 class Refusal(Exception):
     """A request that is answered with ``status`` and one sentence."""
 
@@ -111,7 +115,7 @@ def split_path(environ: Environ) -> tuple[str, str]:
 class Server:
     """A WSGI application; what it answers is up to :meth:`routes`."""
 
-    def routes(self) -> dict[str, dict[str, Callable[[Environ, str], Answer]]]:
+    def routes(self) -> Routes:
         """Returns what answers each method of each endpoint, called with the rest of the path.
 
         GET stands for HEAD as well.

@@ -15,7 +15,7 @@ from filetracker import protocol
 from filetracker.errors import FiletrackerError, NotFound
 from filetracker.gz import PIECE
 from filetracker.servers import conditional
-from filetracker.servers.base import Answer, Environ, Refusal, Server
+from filetracker.servers.base import Answer, Environ, Refusal, Routes, Server
 from filetracker.servers.content import (
     Check,
     FromShelf,
@@ -100,7 +100,7 @@ class FiletrackerServer(Server):
         self.pages = Pages(storage, run, self.figures, compute or run)
         self._watch = Watch(storage, self.figures, run, compute or run)
 
-    def routes(self) -> dict[str, dict[str, Callable[[Environ, str], Answer]]]:
+    def routes(self) -> Routes:
         return {
             'files': {'GET': self._get, 'PUT': self._put, 'DELETE': self._delete},
             'list': {'GET': self._list},

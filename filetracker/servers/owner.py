@@ -9,6 +9,8 @@ import resource
 import signal
 import socket
 import threading
+from collections.abc import Callable
+from functools import partial
 
 import gevent
 from gevent.event import Event
@@ -111,26 +113,17 @@ def run(settings: Settings, listener: socket.socket, say_ready: int, lifeline: i
 def _application(
     settings: Settings, storage: Storage, run: Pool, figures: Figures
 ) -> FiletrackerServer:
-    compute = Pool(_COMPUTING)
-    if not settings.fallback_url:
-        return FiletrackerServer(
-            storage=storage,
-            run=run,
-            run_short=run.together,
-            max_size=settings.max_size,
-            figures=figures,
-            compute=compute,
-        )
-    return MigrationFiletrackerServer(
-        settings.fallback_url,
+    make: Callable[..., FiletrackerServer] = FiletrackerServer
+    if settings.fallback_url:
+        # Who waits for another server must not keep others from the disk.
+        make = partial(MigrationFiletrackerServer, settings.fallback_url, ask=Pool(_ASKING))
+    return make(
         storage=storage,
         run=run,
         run_short=run.together,
         max_size=settings.max_size,
         figures=figures,
-        compute=compute,
-        # Who waits for another server must not keep others from the disk.
-        ask=Pool(_ASKING),
+        compute=Pool(_COMPUTING),
     )
 
 

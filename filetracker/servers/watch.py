@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from filetracker import __version__
 from filetracker.errors import FiletrackerError, StoreFull
-from filetracker.servers.base import Answer, Environ, Refusal
+from filetracker.servers.base import Answer, Environ, Refusal, Routes
 from filetracker.servers.figures import Figures, Sample
 from filetracker.servers.storage import Storage
 from filetracker.servers.storage.census import Totals
@@ -92,8 +92,8 @@ class Watch:
         storage.activity.log_synced = figures.syncs['log'].add
         storage.activity.content_synced = figures.syncs['content'].add
         figures.queues['commit'] = storage.activity.waiting
-        #: As :meth:`~filetracker.servers.base.Server.routes`, which is asked for each request.
-        self.routes: dict[str, dict[str, Callable[[Environ, str], Answer]]] = {
+        #: What answers, as :meth:`~filetracker.servers.base.Server.routes` says it.
+        self.routes: Routes = {
             'health': {'GET': self._health},
             'metrics': {'GET': self._metrics},
             'ready': {'GET': self._ready},

@@ -8,7 +8,7 @@ from typing import Any
 
 import filetracker
 from filetracker.errors import NotFound
-from filetracker.servers.base import Answer, Environ, Refusal
+from filetracker.servers.base import Answer, Environ, Refusal, Routes
 from filetracker.servers.figures import Figures
 from filetracker.servers.page import looking, savings
 from filetracker.servers.page.history import History
@@ -25,7 +25,6 @@ MOST = 500
 FEW = 20
 _MOST_BUSY = 50
 
-Routes = dict[str, dict[str, Callable[[Environ, str], Answer]]]
 Values = dict[str, Any]
 
 _NOTHING = Wanted('', '')

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.access.rules import RULES, TOKENS
+from tests.access.encrypted import Certified
+from tests.access.rules import RULES, TOKENS, guarded_server
 from tests.support import LiveServer
 from tests.wire.raw import Peer, put
 
@@ -16,9 +17,7 @@ from tests.wire.raw import Peer, put
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server that tests share, with one file inside and one outside of the prefix /in."""
     folder = tmp_path_factory.mktemp('access')
-    rules = folder / 'access.toml'
-    rules.write_text(RULES)
-    with LiveServer(folder / 'store', '--access', str(rules)) as live:
+    with guarded_server(folder, RULES) as live:
         with Peer(live.port) as peer:
             for name in ('in/there', 'out/there', 'top'):
                 request = put(name, authorization='Bearer %s' % TOKENS['admin'])
@@ -31,6 +30,12 @@ def peer(shared: LiveServer) -> Iterator[Peer]:
     """A connection to the shared server."""
     with Peer(shared.port) as connection:
         yield connection
+
+
+@pytest.fixture(scope='module')
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
+    """A certificate for a server, and its authority."""
+    return Certified(tmp_path_factory.mktemp('certified'))
 
 
 @pytest.fixture

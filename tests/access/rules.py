@@ -1,8 +1,11 @@
-"""Access rules for tests, and the secrets that belong to them."""
+"""Access rules for tests, the secrets that belong to them, and servers that go by them."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from filetracker.servers.tokens import hash_of
+from tests.support import LiveServer
 
 ROLES = ('read', 'append', 'write', 'admin')
 
@@ -31,3 +34,15 @@ RULES = '\n'.join(
 def bearer(name: str) -> str:
     """Returns the value of ``Authorization`` that a credential sends."""
     return 'Bearer %s' % TOKENS.get(name, name)
+
+
+def guarded_server(folder: Path, rules: str, *flags: str) -> LiveServer:
+    """Returns a server on a store in ``folder`` that goes by these rules, not yet started."""
+    path = folder / 'access.toml'
+    path.write_text(rules)
+    return LiveServer(folder / 'store', '--access', str(path), *flags)
+
+
+def by(name: str, raw: bytes) -> bytes:
+    """Returns a request with what a credential sends."""
+    return raw.replace(b'\r\n', b'\r\nAuthorization: %b\r\n' % bearer(name).encode(), 1)

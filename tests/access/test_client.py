@@ -16,9 +16,8 @@ from filetracker.client.credentials import without_credentials
 from filetracker.client.remote_data_store import RemoteDataStore
 from filetracker.errors import FiletrackerError, NotFound, ServerError
 from tests.access.encrypted import Certified
-from tests.access.rules import RULES, TOKENS
+from tests.access.rules import RULES, TOKENS, guarded_server
 from tests.client.raw_server import RawServer, answer, file_answer, store_at
-from tests.support import LiveServer
 
 SECRET = 'ftk_top-secret'
 
@@ -176,17 +175,11 @@ def test_urls_without_credentials_stay_as_they_are() -> None:
 
 
 @pytest.fixture(scope='module')
-def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
-    return Certified(tmp_path_factory.mktemp('certified'))
-
-
-@pytest.fixture(scope='module')
 def ours(tmp_path_factory: pytest.TempPathFactory, certified: Certified) -> Iterator[str]:
     """The URL of a server with access rules, TLS, and clients with certificates alone."""
     folder = tmp_path_factory.mktemp('ours')
-    (folder / 'access.toml').write_text(RULES)
-    flags = '--access', str(folder / 'access.toml'), *certified.flags
-    with LiveServer(folder / 'store', *flags, '--tls-client-ca', str(certified.ca)) as live:
+    flags = *certified.flags, '--tls-client-ca', str(certified.ca)
+    with guarded_server(folder, RULES, *flags) as live:
         yield 'https://127.0.0.1:%d' % live.port
 
 

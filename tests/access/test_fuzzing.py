@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.access.rules import RULES, bearer
+from tests.access.rules import RULES, bearer, guarded_server
 from tests.support import LiveServer
 from tests.trust import SOAK, by_form
 from tests.trust.conversation import converse, statuses
@@ -32,11 +32,9 @@ fuzzed = settings(
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server where nobody may do anything without credentials, with the files of the seeds."""
     folder = tmp_path_factory.mktemp('closed')
-    rules = folder / 'access.toml'
-    rules.write_text(RULES)
     admin = {'authorization': bearer('admin')}
     names = ['fuzz/a', 'fuzz/b', 'fuzz/c', 'kept']
-    with LiveServer(folder / 'store', '--access', str(rules)) as live:
+    with guarded_server(folder, RULES) as live:
         owner = live.owner_pid()
         with Peer(live.port) as peer:
             for name in names:

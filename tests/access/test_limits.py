@@ -12,7 +12,7 @@ import pytest
 from filetracker.servers.base import Answer, Refusal
 from filetracker.servers.limits import Gate, Limits, through
 from filetracker.servers.sendable import Sendable
-from tests.access.rules import bearer, credential
+from tests.access.rules import bearer, credential, guarded_server
 from tests.support import LiveServer, wait_for
 from tests.wire.raw import Answer as Heard
 from tests.wire.raw import Peer, delete, get, put, request
@@ -39,9 +39,7 @@ RULES = '\n'.join(
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server with limits and quotas."""
     folder = tmp_path_factory.mktemp('limits')
-    (folder / 'access.toml').write_text(RULES)
-    flags = '--access', str(folder / 'access.toml'), '--max-size', '50000'
-    with LiveServer(folder / 'store', *flags) as live:
+    with guarded_server(folder, RULES, '--max-size', '50000') as live:
         yield live
 
 

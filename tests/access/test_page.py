@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.access.rules import RULES, bearer, credential
+from tests.access.rules import RULES, bearer, credential, guarded_server
 from tests.page.html import Html
 from tests.support import LiveServer, wait_for
 from tests.wire.raw import Answer, Peer, put, request
@@ -24,8 +24,7 @@ FILES = ('a/one', 'a-b/two', 'in/x/1', 'in/x/2', 'inn/hidden', 'public/deep/p', 
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp('pages')
     several = credential('several', 'append', 'prefixes = ["/inn/hidden", "/a", "/gone"]')
-    (folder / 'access.toml').write_text(RULES + several + EXTRA)
-    with LiveServer(folder / 'store', '--access', str(folder / 'access.toml')) as live:
+    with guarded_server(folder, RULES + several + EXTRA) as live:
         with Peer(live.port) as peer:
             for name in FILES:
                 whole = put(name, name.encode(), authorization=bearer('admin'))
@@ -106,8 +105,7 @@ def test_admins_alone_are_told_of_the_server(visitor: Peer) -> None:
 
 
 def test_who_may_read_nothing_sees_no_page(tmp_path: Path) -> None:
-    (tmp_path / 'access.toml').write_text(RULES)
-    with LiveServer(tmp_path / 'store', '--access', str(tmp_path / 'access.toml')) as live:
+    with guarded_server(tmp_path, RULES) as live:
         with Peer(live.port) as peer:
             answers = [ask(peer, target, None) for target in ('/', '/browse', '/browse/in?q=x')]
 

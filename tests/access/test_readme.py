@@ -19,8 +19,8 @@ from filetracker.client.remote_data_store import RemoteDataStore
 from filetracker.errors import ServerError
 from filetracker.servers.rules import parse_rules
 from tests.access.encrypted import Certified, TlsPeer
-from tests.access.rules import RULES, TOKENS, bearer
-from tests.support import ROOT, LiveServer, environment, wait_for
+from tests.access.rules import RULES, TOKENS, bearer, guarded_server
+from tests.support import ROOT, environment, wait_for
 from tests.trust.ports import lasting_port
 from tests.wire.raw import get, listing, put, request
 
@@ -43,16 +43,10 @@ def test_the_rules_are_understood() -> None:
 
 
 @pytest.fixture(scope='module')
-def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
-    return Certified(tmp_path_factory.mktemp('certified'))
-
-
-@pytest.fixture(scope='module')
 def behind(tmp_path_factory: pytest.TempPathFactory, certified: Certified) -> Iterator[int]:
     """The port of nginx in front of a server with access rules."""
     folder = tmp_path_factory.mktemp('behind')
-    (folder / 'access.toml').write_text(RULES)
-    with LiveServer(folder / 'store', '--access', str(folder / 'access.toml')) as live:
+    with guarded_server(folder, RULES) as live:
         with nginx(folder, certified, live.port) as port:
             yield port
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.access.rules import RULES, bearer, credential
+from tests.access.rules import RULES, by, credential, guarded_server
 from tests.support import LiveServer
 from tests.wire.raw import Answer, Peer, dated, delete, get, listing, put, request
 
@@ -36,11 +36,10 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server with many files, some of which each credential may read."""
     folder = tmp_path_factory.mktemp('busy')
     several = credential('several', 'read', 'prefixes = ["/secret/inside", "/a", "/a.txt", "/a-b"]')
-    (folder / 'access.toml').write_text(RULES + several + EXTRA)
-    with LiveServer(folder / 'store', '--access', str(folder / 'access.toml')) as live:
+    with guarded_server(folder, RULES + several + EXTRA) as live:
         with Peer(live.port) as peer:
             for version, name in enumerate(FILES):
-                assert peer.ask(_as('admin', put(name, name.encode(), version))).status == 200
+                assert peer.ask(by('admin', put(name, name.encode(), version))).status == 200
         yield live
 
 
@@ -51,14 +50,9 @@ def visitor(busy: LiveServer) -> Iterator[Peer]:
         yield connection
 
 
-def _as(who: str, raw: bytes) -> bytes:
-    line, rest = raw.split(b'\r\n', 1)
-    return b'%b\r\nAuthorization: %b\r\n%b' % (line, bearer(who).encode(), rest)
-
-
 def test_a_list_shows_what_may_be_read(visitor: Peer) -> None:
     def listed(who: str, directory: str = '', version: int | None = None) -> list[str]:
-        answer = visitor.ask(_as(who, listing(directory, version)))
+        answer = visitor.ask(by(who, listing(directory, version)))
         assert answer.status == 200
         return answer.body.decode().splitlines()
 
@@ -74,19 +68,19 @@ def test_a_list_shows_what_may_be_read(visitor: Peer) -> None:
 
 
 def test_a_directory_is_there_if_something_in_it_may_be_read(visitor: Peer) -> None:
-    visitor.ask(_as('admin', put('secret/else', b'x', 5)))
-    visitor.ask(_as('admin', delete('secret/inside/s', 9999)))
-    gone = visitor.ask(_as('several', listing('secret')))
-    visitor.ask(_as('admin', put('secret/inside/s', b'x', 7)))
+    visitor.ask(by('admin', put('secret/else', b'x', 5)))
+    visitor.ask(by('admin', delete('secret/inside/s', 9999)))
+    gone = visitor.ask(by('several', listing('secret')))
+    visitor.ask(by('admin', put('secret/inside/s', b'x', 7)))
 
     assert gone.status == 404
-    assert visitor.ask(_as('several', listing('secret'))).body == b'inside/s\n'
+    assert visitor.ask(by('several', listing('secret'))).body == b'inside/s\n'
 
 
 def test_wrong_credentials_are_refused_also_where_none_are_needed(visitor: Peer) -> None:
     assert visitor.ask(get('public/p')).status == 200
-    assert visitor.ask(_as('read', get('public/p'))).status == 403
-    assert visitor.ask(_as('unknown', get('public/p'))).status == 401
+    assert visitor.ask(by('read', get('public/p'))).status == 403
+    assert visitor.ask(by('unknown', get('public/p'))).status == 401
     assert visitor.ask(get('public/p', authorization='Digest x')).status == 401
 
 
@@ -130,22 +124,22 @@ def test_no_answer_tells_whether_a_name_is_there_that_may_not_be_seen(
         heard.append([])
         for question in _questions(name):
             with Peer(busy.port) as peer:
-                heard[-1].append(_told(peer.ask(_as(who, question))))
+                heard[-1].append(_told(peer.ask(by(who, question))))
 
     assert heard[1:] == heard[:-1]
     statuses = {status for status, *_ in heard[0]}
     assert statuses == {401} if who == 'unknown' else {403}
     with Peer(busy.port) as peer:
-        assert peer.ask(_as('admin', get('inn/hidden'))).body == b'inn/hidden'
+        assert peer.ask(by('admin', get('inn/hidden'))).body == b'inn/hidden'
 
 
 def test_a_content_is_not_to_be_had_by_its_digest(visitor: Peer) -> None:
     digest = hashlib.sha256(b'inn/hidden').hexdigest()
     empty = gzip.compress(b'')
 
-    plain = visitor.ask(_as('write', put('in/mine', b'', 5, sha256_checksum=digest)))
+    plain = visitor.ask(by('write', put('in/mine', b'', 5, sha256_checksum=digest)))
     packed = visitor.ask(
-        _as(
+        by(
             'write',
             put(
                 'in/mine',
@@ -157,21 +151,19 @@ def test_a_content_is_not_to_be_had_by_its_digest(visitor: Peer) -> None:
             ),
         )
     )
-    unknown = visitor.ask(_as('write', put('in/mine', b'', 5, sha256_checksum='1' * 64)))
+    unknown = visitor.ask(by('write', put('in/mine', b'', 5, sha256_checksum='1' * 64)))
 
     assert (plain.status, packed.status, unknown.status) == (400, 400, 400)
     assert plain.line.replace(digest, '') == unknown.line.replace('1' * 64, '')
-    assert visitor.ask(_as('write', get('in/mine'))).status == 404
+    assert visitor.ask(by('write', get('in/mine'))).status == 404
 
 
 def test_credentials_are_in_no_log(tmp_path: Path) -> None:
-    (tmp_path / 'access.toml').write_text(RULES)
-    flags = '--access', str(tmp_path / 'access.toml'), '--log-level', 'DEBUG'
-    with LiveServer(tmp_path / 'store', *flags) as live:
+    with guarded_server(tmp_path, RULES, '--log-level', 'DEBUG') as live:
         with Peer(live.port) as peer:
             for who in ('write', 'unknown', 'expired'):
-                peer.ask(_as(who, put('in/x')))
-                peer.ask(_as(who, put('out/x')))
+                peer.ask(by(who, put('in/x')))
+                peer.ask(by(who, put('out/x')))
         live.stop()
         said = live.log()
 

@@ -26,11 +26,6 @@ LARGE = random.Random(5).randbytes(3_000_000)
 
 
 @pytest.fixture(scope='module')
-def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
-    return Certified(tmp_path_factory.mktemp('certified'))
-
-
-@pytest.fixture(scope='module')
 def tls(tmp_path_factory: pytest.TempPathFactory, certified: Certified) -> Iterator[LiveServer]:
     """A server that speaks TLS and waits one second for silent peers."""
     patience = '--idle-timeout', '1', '--keep-alive-timeout', '1'

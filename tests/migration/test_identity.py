@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.access.encrypted import Certified
-from tests.access.rules import RULES, TOKENS
+from tests.access.rules import RULES, TOKENS, guarded_server
 from tests.client.raw_server import RawServer, answer
 from tests.migration.stores import migrate
 from tests.support import LiveServer
@@ -36,8 +36,7 @@ def tree(tmp_path: Path) -> Path:
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[LiveServer]:
     """A server with access control."""
-    (tmp_path / 'access.toml').write_text(RULES)
-    with LiveServer(tmp_path / 'store', '--access', str(tmp_path / 'access.toml')) as live:
+    with guarded_server(tmp_path, RULES) as live:
         yield live
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
-from tests.access.rules import RULES, TOKENS
+from tests.access.rules import RULES, TOKENS, guarded_server
 from tests.page.conftest import ODD
 from tests.support import LiveServer, wait_for
 from tests.wire.raw import Peer, put
@@ -213,9 +213,7 @@ def test_pages_fit_narrow_and_wide_windows(visit, path, width):
 
 
 def test_who_has_credentials_sees_what_is_theirs(browser, tmp_path):
-    (tmp_path / 'access.toml').write_text(RULES)
-    flags = '--access', str(tmp_path / 'access.toml')
-    with LiveServer(tmp_path / 'store', *flags) as live, Peer(live.port) as peer:
+    with guarded_server(tmp_path, RULES) as live, Peer(live.port) as peer:
         for name in ('in/mine', 'out/secret'):
             peer.ask(put(name, name.encode(), authorization='Bearer ' + TOKENS['admin']))
 

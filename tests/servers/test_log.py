@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.access.rules import RULES, bearer
+from tests.access.rules import RULES, bearer, guarded_server
 from tests.support import LiveServer, wait_for
 from tests.wire.raw import Answer, Peer, put, request
 
@@ -56,9 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """Another one, with access control, that logs as JSON."""
     folder = tmp_path_factory.mktemp('guarded')
-    rules = folder / 'access.toml'
-    rules.write_text(RULES)
-    with LiveServer(folder / 'store', '--access', str(rules), '--log-format', 'json') as live:
+    with guarded_server(folder, RULES, '--log-format', 'json') as live:
         yield live
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.access.rules import RULES, TOKENS, bearer, credential
+from tests.access.rules import RULES, TOKENS, bearer, by, credential, guarded_server
 from tests.support import LiveServer
 from tests.wire.raw import Answer, Peer, delete, digest, get, listing, put, request
 
@@ -27,8 +27,7 @@ MORE = '\n'.join(
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server with access rules, which anonymous peers may not use."""
     folder = tmp_path_factory.mktemp('guarded')
-    (folder / 'access.toml').write_text(RULES + MORE)
-    with LiveServer(folder / 'store', '--access', str(folder / 'access.toml')) as live:
+    with guarded_server(folder, RULES + MORE) as live:
         with Peer(live.port) as peer:
             for name in ('in/there', 'out/there'):
                 assert peer.ask(put(name, authorization=bearer('admin'))).status == 200
@@ -39,11 +38,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 def peer(guarded: LiveServer) -> Iterator[Peer]:
     with Peer(guarded.port) as connection:
         yield connection
-
-
-def by(who: str, raw: bytes) -> bytes:
-    """Returns a request as somebody sends it."""
-    return raw.replace(b'\r\n', b'\r\nAuthorization: %b\r\n' % bearer(who).encode(), 1)
 
 
 def test_promise_60_credentials_are_a_bearer_token_or_a_name_and_a_token(peer: Peer) -> None:

@@ -76,9 +76,9 @@ class Bound:
                     if not is_alone:
                         # Who is making room looks again when that is done.
                         return
-                    left = self._make_room(stored, self._size)
+                    found = self._make_room(stored, self._size)
                 usage = self._change(lambda old: old)
-                if usage.total <= left.total:
+                if usage.total <= found:
                     return
         except FileNotFoundError:
             logger.debug('%s has left the cache already', stored)
@@ -90,7 +90,8 @@ class Bound:
         limit = max(bound, usage.stuck + bound // 10 if usage.stuck else 0)
         return usage.total > limit or not 0 <= time.time() - usage.walked < _WALK_EVERY
 
-    def _make_room(self, newest: str, bound: int) -> Usage:
+    def _make_room(self, newest: str, bound: int) -> int:
+        """Returns how many bytes it left of those that it came upon."""
         before = self._change(lambda old: old)
         entries = list(self._directory.entries())
         total = sum(entry.size for entry in entries)
@@ -113,7 +114,8 @@ class Bound:
                     total -= entry.size
         now = int(time.time())
         # What came meanwhile is counted, perhaps twice.
-        return self._change(lambda old: Usage(total + max(0, old.total - before.total), stuck, now))
+        self._change(lambda old: Usage(total + max(0, old.total - before.total), stuck, now))
+        return total
 
     def _by_last_use(self, entries: list[Entry]) -> list[Entry]:
         return sorted(entries, key=self._directory.used)

@@ -75,6 +75,20 @@ def test_what_was_just_added_stays_even_if_it_is_too_much(cache, add):
     assert names_below(cache / 'files') == ['b']
 
 
+def test_what_comes_while_room_is_made_is_looked_at_too(cache, directory, add, monkeypatch):
+    def entries():
+        found = list(CacheDirectory.entries(directory))
+        monkeypatch.undo()
+        add('/c', 10, 20)
+        return iter(found)
+
+    add('/a', 10, 20)
+    monkeypatch.setattr(directory, 'entries', entries)
+    add('/large', 15, 20)
+
+    assert names_below(cache / 'files') == ['large']
+
+
 def test_what_is_locked_stays(cache, add):
     add('/a', 10, 20)
     lock = FcntlLockManager(cache / 'locks').lock_for('/a')

@@ -32,6 +32,8 @@ def replacing(path: str, mode: int = 0o600) -> Iterator[IO[bytes]]:
         os.fchmod(file.fileno(), mode)
         os.fsync(file.fileno())
         publish(file, path)
+        # That it has a name stands in the file, too, and only a journal makes one thing of both.
+        os.fsync(file.fileno())
     # Until then a loss of power may undo the rename.
     sync_folder(folder)
 

@@ -185,6 +185,7 @@ def test_content_and_name_are_synced_in_this_order(path, monkeypatch):
     assert steps == [
         ('fsync', inode),
         ('replace', inode),
+        ('fsync', inode),
         ('fsync', path.parent.stat().st_ino),
     ]
 

@@ -4,7 +4,9 @@ The model is stricter than any file system in use. The disk consists of cells: a
 the length of a file, an entry of a directory. Each holds, independently of all others, any of the
 values that it has had since its last sync. A sync of a file or of a directory makes sure of what
 was changed before it *started*, in that file, or in the entries of that directory; of nothing
-else. A file that is renamed is never under neither name.
+else. A file that is renamed is never under neither name. Without a journal, whether a file has a
+name is a cell of the file too: one that had none when it was synced is none, whatever an entry
+says.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ _NOTHING = _Value(0, None)
 _LENGTH = 'length'
 _MODE = 'mode'
 _TIME = 'time'
+_IS_NAMED = 'is named'
 
 
 class _Inode:
@@ -112,8 +115,9 @@ class _Rename(NamedTuple):
 class Disk:
     """What is below a directory, and what may be left of it."""
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], has_journal: bool = True) -> None:
         """Takes over what is there, as synced."""
+        self._has_journal = has_journal
         self._path = os.fsencode(os.path.realpath(root))
         self._clock = 0
         self._inodes: dict[int, _Inode] = {}
@@ -141,7 +145,9 @@ class Disk:
         elif event.kind in 'cnmy':
             self._create(when, event)
         elif event.kind == 'l':
-            self._enter(when, event.first, self._inodes[event.inode])
+            inode = self._inodes[event.inode]
+            self._enter(when, event.first, inode)
+            self._name(when, inode, True)
         elif event.kind == 'u':
             self._enter(when, event.first, None)
         elif event.kind == 'r':
@@ -199,6 +205,12 @@ class Disk:
         self._inodes[event.inode] = inode
         if event.first:
             self._enter(when, event.first, inode)
+        else:
+            self._name(when, inode, False)
+
+    def _name(self, when: int, inode: _Inode, is_named: bool) -> None:
+        if not self._has_journal:
+            inode.set(_IS_NAMED, when, is_named)
 
     def _enter(self, when: int, path: bytes, inode: _Inode | None) -> None:
         folder, name = self._find(path)
@@ -244,6 +256,8 @@ class _Writer:
     def _write_file(self, inode: _Inode, path: bytes, cells: dict[Any, Any]) -> None:
         if inode in self._written:
             os.link(self._written[inode], path)
+            return
+        if cells.pop(_IS_NAMED, None) is False:
             return
         self._written[inode] = path
         length = cells.pop(_LENGTH, None) or 0

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import zip_longest
 from typing import NamedTuple
 
-from filetracker.servers.storage import FileStorage, run_together
+from filetracker.servers.storage import FileStorage, blobs_directory, run_together
 from tests.faults.recording import Event
 from tests.faults.shim import Shim
 from tests.faults.stores import make_many_checkpoints, put, use_small_log
@@ -62,12 +62,19 @@ def plan(seed: int, length: int) -> list[list[Step]]:
 
 
 def live(
-    base_dir: str, journal: str, threads: list[list[Step]], sessions: int, abreast: int = 1
+    base_dir: str,
+    journal: str,
+    threads: list[list[Step]],
+    sessions: int,
+    abreast: int = 1,
+    has_journal: bool = True,
 ) -> None:
     """Does the steps on a store, opening and closing it so many times, and records it all.
 
     One real thread does ``abreast`` of them together, as the server does with small uploads.
+    ``has_journal`` says whether the store takes the disk for one with a journal.
     """
+    blobs_directory.may_lack_journal = lambda folder: not has_journal
     shim = Shim(os.path.dirname(base_dir))
     with open(journal, 'ab') as file:
         shim.record(file.fileno())

@@ -26,15 +26,17 @@ def cut(scratch: str, seed: int, length: int, sessions: int, cuts: int) -> Repor
     The points right behind an answer come with a disk that keeps nothing but what was synced, all
     others with one that keeps what it likes. In one case of four the power fails a second time,
     while the store is opened. With an odd seed three threads of the history are one, which does
-    what they do together.
+    what they do together, and the disk has no journal.
     """
     threads = history.plan(seed, length)
     live = os.path.join(scratch, 'live')
     journal = os.path.join(scratch, 'journal')
     os.mkdir(live)
-    disk = Disk(live)
-    abreast = 1 + 2 * (seed % 2)
-    in_child(history.live, os.path.join(live, 'store'), journal, threads, sessions, abreast)
+    is_odd = bool(seed % 2)
+    disk = Disk(live, has_journal=not is_odd)
+    abreast = 3 if is_odd else 1
+    store = os.path.join(live, 'store')
+    in_child(history.live, store, journal, threads, sessions, abreast, not is_odd)
     shutil.rmtree(live)
     report: Report = {'tried': 0, 'events': 0, 'spare': 0, 'problems': []}
     cases = _cases(scratch, journal, disk, history.Progress(threads), seed, cuts)
@@ -86,6 +88,7 @@ def _choice(way: str) -> Choice:
 
 def _cut_the_start(root: str, choice: Choice) -> None:
     """Replaces what is on a disk by what a loss of power leaves while the store is opened."""
+    # Whatever it may lose besides was lost before.
     disk = Disk(root)
     journal = root + '-journal'
     in_child(_open_recorded, root, journal)

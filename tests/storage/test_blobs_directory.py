@@ -10,6 +10,7 @@ import stat
 
 import pytest
 
+from filetracker.servers.storage import blobs_directory
 from tests.contracts.blob_store import ONE, BlobStoreContract, add, digest_of, read, spooled
 from tests.storage.parts import blob_path, blob_store
 
@@ -110,6 +111,10 @@ class DirectoryBlobs(BlobStoreContract):
 
 
 class TestDirectoryBlobStore(DirectoryBlobs):
+    @pytest.fixture(autouse=True)
+    def with_journal(self, monkeypatch):
+        monkeypatch.setattr(blobs_directory, 'may_lack_journal', lambda folder: False)
+
     def test_a_spooled_file_has_no_name(self, blobs, tmp_path):
         with spooled(blobs, b'content') as file:
             assert os.fstat(file.fileno()).st_nlink == 0
@@ -145,6 +150,27 @@ class TestDirectoryBlobStoreWithoutUnnamedFiles(DirectoryBlobs):
             assert len(os.listdir(tmp_path / 'spool')) == 1
 
         assert os.listdir(tmp_path / 'spool') == []
+
+
+class TestDirectoryBlobStoreWithoutJournal(DirectoryBlobs):
+    @pytest.fixture(autouse=True)
+    def without_journal(self, monkeypatch):
+        monkeypatch.setattr(blobs_directory, 'may_lack_journal', lambda folder: True)
+
+    def test_a_blob_has_a_name_before_it_is_synced(self, blobs, monkeypatch):
+        names = []
+        sync = os.fsync
+
+        def fsync(descriptor):
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode):
+                names.append(status.st_nlink)
+            sync(descriptor)
+
+        monkeypatch.setattr(os, 'fsync', fsync)
+        add(blobs, b'one')
+
+        assert names == [1]
 
 
 def test_a_good_blob_of_several_members_stays_when_the_content_comes_again(tmp_path):

@@ -7,8 +7,10 @@ compared before it is relied upon.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
+import itertools
 import logging
 import os
 import shutil
@@ -20,6 +22,7 @@ from typing import BinaryIO, cast
 from filetracker.durable import sync_folder
 from filetracker.servers.storage.inspection import BROKEN_DISK
 from filetracker.servers.storage.interfaces import BlobStore
+from filetracker.servers.storage.journal import may_lack_journal
 from filetracker.servers.storage.spool import inflated_size
 from filetracker.servers.storage.syncs import Syncs
 
@@ -29,6 +32,8 @@ _READ_ONLY = 0o444
 _WRITABLE = 0o222
 _DISTRUSTED = 0o644
 _TRAILER_SIZE = 8
+# No two files of a process may have one name, in however many stores.
+_numbers = itertools.count()
 
 
 class DirectoryBlobStore(BlobStore):
@@ -40,18 +45,22 @@ class DirectoryBlobStore(BlobStore):
         self._root = root
         self._spool = spool
         self._syncs = Syncs()
-        for prefix in range(256):
-            os.makedirs(os.path.join(root, '%02x' % prefix), 0o700, exist_ok=True)
+        with os.scandir(root) as found:
+            there = {item.name for item in found if item.is_dir()}
+        for prefix in map('%02x'.__mod__, range(256)):
+            if prefix not in there:
+                os.makedirs(os.path.join(root, prefix), 0o700, exist_ok=True)
         sync_folder(root)
-        self._unnamed = _has_unnamed_files(root)
+        self._unnamed = _has_unnamed_files(root) and not may_lack_journal(root)
 
     def spool(self) -> BinaryIO:
         if self._unnamed:
             descriptor = os.open(self._root, os.O_TMPFILE | os.O_RDWR, _READ_ONLY)
             return cast(BinaryIO, io.FileIO(descriptor, 'r+'))
-        file = tempfile.NamedTemporaryFile(dir=self._spool, prefix='upload-')
-        os.fchmod(file.fileno(), _READ_ONLY)
-        return cast(BinaryIO, file)
+        while True:
+            path = os.path.join(self._spool, 'upload-%d-%d' % (os.getpid(), next(_numbers)))
+            with contextlib.suppress(FileExistsError):
+                return cast(BinaryIO, _NamedFile(path))
 
     def add(self, digest: str, spooled: BinaryIO) -> int:
         path = self._path(digest)
@@ -158,6 +167,20 @@ class DirectoryBlobStore(BlobStore):
             good = os.path.join(aside, 'blob')
             self._link(spooled, good)
             os.rename(good, path)
+
+
+class _NamedFile(io.FileIO):
+    """A new file, which loses that name when it is closed."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _READ_ONLY), 'r+')
+        self._path = path
+
+    def close(self) -> None:
+        if not self.closed:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)
+            super().close()
 
 
 def _trailer(file: BinaryIO) -> bytes:

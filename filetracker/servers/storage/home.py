@@ -70,7 +70,7 @@ def _write_again(path: str) -> None:
         start = 0
         while piece := file.read(_PIECE):
             # What was never written has no room on the disk, and there may be no more.
-            if any(piece):
+            if piece != bytes(len(piece)):
                 os.pwrite(file.fileno(), piece, start)
             start += len(piece)
         os.fsync(file.fileno())

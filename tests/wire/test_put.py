@@ -210,6 +210,19 @@ def test_promise_27_several_gzip_streams_are_one(peer: Peer, name: str) -> None:
     assert peer.ask(get(name, accept_encoding='gzip')).body == body
 
 
+def test_promise_27_a_stream_that_is_much_larger_than_its_content_is_refused(
+    shared: LiveServer, peer: Peer, name: str
+) -> None:
+    empty = gzip.compress(b'')
+    padded = empty * 50_000 + PACKED
+    with Peer(shared.port) as other:
+        answer = other.ask(put(name, padded, content_encoding='gzip'))
+
+    assert answer.status == 400
+    assert answer.line == 'the gzip stream is much larger than its content'
+    assert peer.ask(put(name, empty * 5000 + PACKED, content_encoding='gzip')).status == 200
+
+
 @pytest.mark.parametrize('encoding', ['gzip', 'GZIP', 'Gzip', 'x-gzip', 'X-GZip'])
 def test_promise_28_gzip_may_be_spelled_in_other_ways(peer: Peer, name: str, encoding: str) -> None:
     peer.ask(put(name, PACKED, content_encoding=encoding))

@@ -17,6 +17,10 @@ from filetracker.errors import BadUpload, Busy, TooLarge
 _ROOM_CHECK_BYTES = 4 << 20
 # Compressing so much takes a few milliseconds.
 _STEP = 1 << 16
+# A gzip stream may be so many times as large as its content, and so many bytes more. What is larger
+# is padded with members or blocks that have nothing in them.
+_MOST_TIMES = 4
+_MOST_MORE = 1 << 18
 
 
 def empty_spool(directory: str) -> None:
@@ -76,7 +80,7 @@ class Upload:
         self._announced_size = size
         self._limit = limit
         self._check_room = check_room
-        self._unchecked = 0
+        self._stored = self._unchecked = 0
         self._begun = 0
         self._failed = False
         self._hash = hashlib.sha256()
@@ -120,6 +124,8 @@ class Upload:
             except gz.NotGzip as error:
                 raise BadUpload(str(error)) from None
             self._save(chunk)
+            if self._stored > _MOST_TIMES * self.size + _MOST_MORE:
+                raise BadUpload('the gzip stream is much larger than its content')
         self._failed = not whole
 
     def finish(self) -> str:
@@ -180,6 +186,7 @@ class Upload:
             left = stored
             while left:
                 left = left[self.file.write(left) :]
+        self._stored += len(stored)
         self._unchecked += len(stored)
         if self._unchecked >= _ROOM_CHECK_BYTES:
             self._unchecked = 0

@@ -106,7 +106,14 @@ class Bound:
                     spare -= 1
                 if entry.stored == newest:
                     continue
-                if self._directory.remove(entry):
+                try:
+                    is_removed = self._directory.remove(entry)
+                except FiletrackerError as error:
+                    # Somebody else's may be; there are others.
+                    logger.debug('it stays in the cache: %s', error)
+                    stuck += entry.size
+                    continue
+                if is_removed:
                     total -= entry.size
                 elif os.path.exists(self._directory.file(entry.stored)):
                     stuck += entry.size

@@ -14,6 +14,7 @@ from filetracker.client.cache_directory import CacheDirectory
 from filetracker.client.eviction import Bound
 from filetracker.client.local_data_store import LocalDataStore
 from filetracker.client.lock_manager import FcntlLockManager
+from filetracker.errors import LocalFileError
 from tests.client.reading import names_below
 from tests.support import environment
 
@@ -87,6 +88,19 @@ def test_what_comes_while_room_is_made_is_looked_at_too(cache, directory, add, m
     add('/large', 15, 20)
 
     assert names_below(cache / 'files') == ['large']
+
+
+def test_what_cannot_be_removed_is_passed_over(cache, directory, add, monkeypatch):
+    def remove(entry):
+        if entry.stored == 'a':
+            raise LocalFileError('a', PermissionError())
+        return CacheDirectory.remove(directory, entry)
+
+    monkeypatch.setattr(directory, 'remove', remove)
+    for name in ('/a', '/b', '/c', '/d'):
+        add(name, 10, 30)
+
+    assert names_below(cache / 'files') == ['a', 'c', 'd']
 
 
 def test_what_is_locked_stays(cache, add):

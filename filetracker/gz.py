@@ -6,12 +6,26 @@ the figures behind the choice of engines and levels.
 
 from __future__ import annotations
 
-import importlib
-import re
-import struct
 import zlib
 from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO
+
+from filetracker.engines import (
+    ENGINES,
+    ERRORS,
+    ISAL,
+    LENIENT,
+    RAW,
+    STRICT,
+    TRAILER,
+    ZLIB_NG,
+    Member,
+    NotGzip,
+    crc32,
+    member,
+)
+
+__all__ = ['ENGINES', 'PIECE', 'Deflater', 'Inflater', 'LenientInflater', 'NotGzip', 'inflated']
 
 #: How much is read, and the most that comes out of an inflater, at once, in bytes.
 PIECE = 1 << 18
@@ -20,29 +34,7 @@ PIECE = 1 << 18
 # each member. As long as none ends it looks at more and more, up to a piece, which is faster.
 _SLICE = 1 << 14
 
-_GZIP = 16 + zlib.MAX_WBITS
 _MAGIC = b'\x1f\x8b'
-_RAW = -zlib.MAX_WBITS
-
-
-def _found(*names: str) -> dict[str, Any]:
-    engines = {}
-    for name in names:
-        try:
-            engines[name] = importlib.import_module(name)
-        except ImportError:
-            continue
-    return engines
-
-
-#: The engines that are installed, by name; ``zlib`` always is.
-ENGINES = _found('zlib', 'zlib_ng.zlib_ng', 'isal.isal_zlib')
-
-_ISAL = 'isal.isal_zlib'
-_ERRORS = tuple(engine.error for engine in ENGINES.values())
-_STRICT = 'zlib_ng.zlib_ng' if 'zlib_ng.zlib_ng' in ENGINES else 'zlib'
-_LENIENT = _ISAL if _ISAL in ENGINES else _STRICT
-_crc32 = ENGINES[_LENIENT].crc32
 
 #: What a deflater can aim at.
 COMPRESSIONS = ('speed', 'balance', 'size')
@@ -51,17 +43,13 @@ DEFAULT_COMPRESSION = 'balance'
 # For each, the first one that is installed. By measurement: `balance` is at most 10 % larger than
 # gzip -9 on texts, at nine times its speed and more; `speed` up to 20 %, at fifty times.
 _WAYS = {
-    'speed': ((_ISAL, 2), ('zlib_ng.zlib_ng', 2), ('zlib', 1)),
-    'balance': (('zlib_ng.zlib_ng', 5), ('zlib', 6)),
-    'size': (('zlib_ng.zlib_ng', 9), ('zlib', 9)),
+    'speed': ((ISAL, 2), (ZLIB_NG, 2), ('zlib', 1)),
+    'balance': ((ZLIB_NG, 5), ('zlib', 6)),
+    'size': ((ZLIB_NG, 9), ('zlib', 9)),
 }
 # Where this is nearly as small as `balance`: with lines of numbers, for example.
-_QUICK = (_ISAL, 3)
+_QUICK = (ISAL, 3)
 _WRAPPING = ('zlib', 0)
-
-
-class NotGzip(ValueError):
-    """The bytes are not a whole gzip stream; the sentence says why."""
 
 
 class Inflater:
@@ -71,9 +59,9 @@ class Inflater:
     another member is an error. Takes what every other inflater takes, and no more.
     """
 
-    def __init__(self, engine: str = _STRICT) -> None:
+    def __init__(self, engine: str = STRICT) -> None:
         self._engine = engine
-        self._member: Any = None
+        self._member: Member | None = None
         self._width = _SLICE
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -91,23 +79,22 @@ class Inflater:
     def _feed(self, data: bytes) -> Generator[bytes, None, int]:
         """Returns how many bytes are left behind the end of a member."""
         if self._member is None:
-            self._member = _member(self._engine, data)
+            self._member = member(self._engine, data)
         elif self._member.eof:
-            self._member = _member(self._engine, data)
+            self._member = member(self._engine, data)
             if not _MAGIC.startswith(data[:2]):
                 raise NotGzip('not valid gzip: there is something behind its end')
-        member = self._member
-        is_full = False
-        while data or is_full:
+        is_full = True
+        while is_full or not self._member.needs_input:
             try:
-                piece = member.decompress(data, PIECE)
-            except _ERRORS as error:
+                piece = self._member.decompress(data, PIECE)
+            except ERRORS as error:
                 raise NotGzip('not valid gzip: %s' % error) from None
             if piece:
                 yield piece
-            if member.eof:
-                return len(member.unused_data)
-            data = member.unconsumed_tail
+            if self._member.eof:
+                return len(self._member.unused_data)
+            data = b''
             # An engine may have taken all of the input and have more to give.
             is_full = len(piece) == PIECE
         return 0
@@ -127,64 +114,8 @@ class LenientInflater(Inflater):
     other inflaters do not take. So it is for a stream that was let in by an :class:`Inflater`.
     """
 
-    def __init__(self, engine: str = _LENIENT) -> None:
+    def __init__(self, engine: str = LENIENT) -> None:
         super().__init__(engine)
-
-
-# All there is in the header of a member, as most programs write it: perhaps the name of a file.
-_SIMPLE_HEADER = re.compile(rb'\x1f\x8b\x08(?:\0.{6}|\x08.{6}[^\0]{0,1000}\0)', re.DOTALL)
-_TRAILER = struct.Struct('<II')
-
-
-def _member(engine: str, data: bytes) -> Any:
-    """Returns what inflates the member that begins with ``data``, as ``zlib.decompressobj``."""
-    if engine == _ISAL:
-        header = _SIMPLE_HEADER.match(data)
-        if header:
-            return _IsalMember(header.end())
-        # ISA-L refuses some headers that come in parts, and takes some that are not valid.
-        engine = _STRICT
-    return ENGINES[engine].decompressobj(_GZIP)
-
-
-class _IsalMember:
-    """A member whose header has ``header_size`` bytes, which are there at once."""
-
-    def __init__(self, header_size: int) -> None:
-        self._stream = ENGINES[_ISAL].decompressobj(_RAW)
-        self._header_size = header_size
-        self._checksum = 0
-        self._size = 0
-        self._trailer = b''
-        self.eof = False
-        self.unused_data = b''
-        self.unconsumed_tail = b''
-
-    def decompress(self, data: bytes, most: int) -> bytes:
-        if self._header_size:
-            data = data[self._header_size :]
-            self._header_size = 0
-        piece = b''
-        if not self._stream.eof:
-            piece = self._stream.decompress(data, most)
-            self._checksum = _crc32(piece, self._checksum)
-            self._size += len(piece)
-            data = self._stream.unused_data
-        if self._stream.eof:
-            self.unconsumed_tail = b''
-            self._end(data)
-        else:
-            self.unconsumed_tail = self._stream.unconsumed_tail
-        return piece
-
-    def _end(self, data: bytes) -> None:
-        missing = _TRAILER.size - len(self._trailer)
-        self._trailer += data[:missing]
-        self.unused_data = data[missing:]
-        if len(self._trailer) == _TRAILER.size:
-            if self._trailer != _TRAILER.pack(self._checksum, self._size & 0xFFFFFFFF):
-                raise NotGzip('not valid gzip: incorrect checksum or length')
-            self.eof = True
 
 
 # Method deflate, no fields, no time, a system that is not told.
@@ -234,7 +165,7 @@ class Deflater:
             begun = self._go_on(self._best_way(data[:_SAMPLE]))
         elif not self._stream:
             begun = self._go_on(self._way)
-        self._checksum = _crc32(data, self._checksum)
+        self._checksum = crc32(data, self._checksum)
         self._size += len(data)
         compressed = self._stream.compress(data)
         self._came += len(data)
@@ -244,7 +175,7 @@ class Deflater:
     def finish(self) -> bytes:
         """Returns the rest of the stream."""
         begun = b'' if self._stream else self._go_on(self._way)
-        trailer = _TRAILER.pack(self._checksum, self._size & 0xFFFFFFFF)
+        trailer = TRAILER.pack(self._checksum, self._size & 0xFFFFFFFF)
         return b''.join((begun, self._stream.flush(), trailer))
 
     def _best_way(self, sample: bytes) -> tuple[str, int]:
@@ -274,7 +205,7 @@ class Deflater:
 
 def _raw_stream(way: tuple[str, int]) -> Any:
     engine, level = way
-    return ENGINES[engine].compressobj(level, zlib.DEFLATED, _RAW)
+    return ENGINES[engine].compressobj(level, zlib.DEFLATED, RAW)
 
 
 def _compressed_size(way: tuple[str, int], sample: bytes) -> int:

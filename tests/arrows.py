@@ -16,7 +16,7 @@ LONGEST = 300
 #: Modules that may be longer, each with its reason.
 LONGER: dict[str, str] = {}
 
-LEAVES = ('errors', 'utils', 'protocol', 'durable', 'gz')
+LEAVES = ('errors', 'utils', 'protocol', 'durable', 'engines', 'gz')
 
 #: What only some modules may import. The name of a package stands for all in it.
 HOMES = {
@@ -39,7 +39,7 @@ HOMES = {
     'shtab': ('client.shell.completion',),
     'tqdm': ('client.shell.bars', 'scripts'),
     'urllib3': ('client',),
-    'zlib': ('gz',),
+    'zlib': ('engines', 'gz'),
 }
 
 _STATUS_LINE = re.compile(r'[1-5]\d\d [A-Z][A-Za-z ]+\Z')

@@ -9,13 +9,14 @@ import struct
 import subprocess
 import sys
 import tracemalloc
+import types
 import zlib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filetracker import gz
+from filetracker import engines, gz
 from filetracker.gz import ENGINES, PIECE, Inflater, LenientInflater, NotGzip, inflated
 from tests.support import environment
 
@@ -277,6 +278,39 @@ def test_a_member_that_ends_where_a_piece_is_full_is_at_its_end(engine, more):
         assert inflate(engine, stream[:split], stream[split:] + stream) == content * 2
 
 
+@each_engine
+def test_a_piece_takes_one_call_of_the_engine(engine, monkeypatch):
+    calls = []
+    make = gz.member
+
+    class Counted:
+        def __init__(self, engine, data):
+            self.member = make(engine, data)
+
+        def decompress(self, data, most):
+            calls.append(most)
+            return self.member.decompress(data, most)
+
+        def __getattr__(self, name):
+            return getattr(self.member, name)
+
+    monkeypatch.setattr(gz, 'member', Counted)
+
+    assert inflate(engine, gzip.compress(bytes(64 * PIECE))) == bytes(64 * PIECE)
+    assert len(calls) <= 64 + 10
+    assert set(calls) == {PIECE}
+
+
+def test_what_comes_in_is_inflated_by_what_makes_room_for_a_piece_at_once(monkeypatch):
+    engine = ENGINES['zlib_ng.zlib_ng']
+    assert isinstance(engines.member(engines.STRICT, STREAM), engine._ZlibDecompressor)
+
+    # Where a later zlib-ng has none, the rest of it does.
+    plain = types.SimpleNamespace(decompressobj=engine.decompressobj, error=engine.error)
+    monkeypatch.setitem(ENGINES, 'zlib_ng.zlib_ng', plain)
+    assert inflate(engines.STRICT, STREAM * 3) == CONTENT * 3
+
+
 @pytest.mark.parametrize('missing', [(), ('isal',), ('zlib_ng',), ('isal', 'zlib_ng')])
 def test_what_is_not_installed_is_done_without(missing):
     code = """if True:
@@ -323,13 +357,13 @@ def test_a_file_that_is_no_stream_is_refused(stream):
 @each_engine
 def test_small_members_are_not_looked_at_with_all_that_is_behind_them(engine, monkeypatch):
     sizes = []
-    make = gz._member
+    make = gz.member
 
     def counted(engine, data):
         sizes.append(len(data))
         return make(engine, data)
 
-    monkeypatch.setattr(gz, '_member', counted)
+    monkeypatch.setattr(gz, 'member', counted)
     large = gzip.compress(random.Random(1).randbytes(4 * PIECE))
     small = gzip.compress(b'small')
 

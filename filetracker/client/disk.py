@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from filetracker import durable
+from filetracker.client.beside import Beside
 from filetracker.client.progress import Progress
 from filetracker.errors import FiletrackerError, LocalFileError, StoreFull
 from filetracker.gz import PIECE
@@ -103,11 +104,15 @@ def copy(
         done = 0
         if total not in _SMALL and _is_plain(source) and _is_plain(file):
             done = _cloned(source, file) or _copied(source, file, total, progress)
-        for piece in pieces(source):
-            file.write(piece)
-            done += len(piece)
-            if progress:
-                progress(done, total)
+        with contextlib.closing(Beside(file.write)) as writing:
+            # A thread that waits for a reader could not be interrupted.
+            write = writing.add if _is_plain(file) else file.write
+            for piece in pieces(source):
+                write(bytes(piece))
+                done += len(piece)
+                if progress:
+                    progress(done, total)
+            writing.finish()
         file.flush()
     if progress:
         progress(done, done)
@@ -115,10 +120,10 @@ def copy(
 
 
 def pieces(source: IO[bytes]) -> Iterator[bytes]:
-    """Yields all that can be read from ``source``."""
+    """Yields all that can be read from ``source``, which may have ``pieces`` of its own."""
     with disk_errors(str(getattr(source, 'name', 'the stream'))):
-        while piece := source.read(PIECE):
-            yield piece
+        own = getattr(source, 'pieces', None)
+        yield from own() if own else iter(functools.partial(source.read, PIECE), b'')
 
 
 def size_of(stream: IO[bytes]) -> int | None:

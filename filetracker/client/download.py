@@ -92,10 +92,18 @@ class Download(io.BufferedReader):
     ``version`` is that of the file; ``size`` is how many bytes it has, ``None`` if nothing tells.
     """
 
-    def __init__(self, raw: io.RawIOBase, said: Announced) -> None:
+    def __init__(self, raw: _Resuming, said: Announced) -> None:
         super().__init__(raw, PIECE)
+        self._resuming = raw
         self.version = said.version
         self.size = said.size
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yields what is left, as it comes, which copies it less often than reading does."""
+        if piece := self.read1():
+            yield piece
+        while piece := self._resuming.piece():
+            yield piece
 
 
 class _Resuming(io.RawIOBase):
@@ -131,11 +139,12 @@ class _Resuming(io.RawIOBase):
         return count
 
     def readall(self) -> bytes:
-        rest = [bytes(self._rest)]
-        self._rest = memoryview(b'')
-        while piece := self._next():
-            rest.append(piece)
-        return b''.join(rest)
+        return b''.join(iter(self.piece, b''))
+
+    def piece(self) -> bytes:
+        """Returns what comes next, nothing at the end."""
+        rest, self._rest = self._rest, memoryview(b'')
+        return bytes(rest) or self._next()
 
     def close(self) -> None:
         if not self.closed:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 from filetracker.client import disk
 from filetracker.client.local_data_store import LocalDataStore
-from filetracker.durable import PREFIX
+from filetracker.durable import PREFIX, Aside
+from filetracker.errors import StoreFull
 from tests.support import environment
 
 CONTENT = os.urandom(1_000_000)
@@ -125,3 +128,52 @@ def test_a_killed_process_leaves_nothing_on_its_way(tmp_path):
         process.kill()
 
     assert os.listdir(tmp_path / 'incoming') == os.listdir(tmp_path / 'files') == []
+
+
+class Recorded(Aside):
+    """A file that notes which threads write to it, and is full behind ``room`` bytes."""
+
+    def __init__(self, path, room=1 << 40):
+        super().__init__(os.open(path, os.O_RDWR | os.O_CREAT), str(path))
+        self.threads = set()
+        self.room = room
+
+    def write(self, piece):
+        self.threads.add(threading.current_thread())
+        self.room -= len(piece)
+        if self.room < 0:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        return super().write(piece)
+
+
+def test_a_large_stream_is_written_beside_reading_it(tmp_path):
+    told = []
+    with Recorded(tmp_path / 'out') as file:
+        count = disk.copy(io.BytesIO(CONTENT * 3), file, 'out', lambda *said: told.append(said))
+
+        assert count == len(CONTENT) * 3
+        assert file.threads - {threading.current_thread()}
+    assert (tmp_path / 'out').read_bytes() == CONTENT * 3
+    assert told[-1] == (count, count)
+
+
+def test_a_disk_that_is_full_is_told_wherever_it_is_written_to(tmp_path):
+    for room in (0, 1_500_000, len(CONTENT) * 3 - 1):
+        with Recorded(tmp_path / 'out', room) as file:
+            with pytest.raises(StoreFull, match='out'):
+                disk.copy(io.BytesIO(CONTENT * 3), file, 'out')
+            file.truncate(0)
+
+
+def test_what_is_no_regular_file_is_written_to_without_a_thread():
+    class Pipe(io.BytesIO):
+        def write(self, piece):
+            threads.add(threading.current_thread())
+            return super().write(piece)
+
+    threads = set()
+    pipe = Pipe()
+    disk.copy(io.BytesIO(CONTENT * 3), pipe, 'pipe')
+
+    assert pipe.getvalue() == CONTENT * 3
+    assert threads == {threading.current_thread()}

@@ -233,6 +233,15 @@ def test_a_sound_answer_is_taken_in_every_form(name, tmp_path):
             assert stream.read() == CONTENT
 
 
+@pytest.mark.parametrize('read', [0, 1, 300_000, len(CONTENT)])
+def test_what_is_left_of_a_stream_comes_in_pieces(read):
+    with RawServer(GOOD) as server, RemoteDataStore(server.url).get_stream('/a')[0] as stream:
+        assert stream.read(read) == CONTENT[:read]
+
+        assert b''.join(stream.pieces()) == CONTENT[read:]
+        assert stream.read() == b''
+
+
 def test_a_stream_from_a_server_has_no_name_and_cannot_seek():
     with RawServer(GOOD) as server:
         stream, _ = RemoteDataStore(server.url).get_stream('/a')

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import functools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from filetracker import errors
@@ -35,6 +36,10 @@ _UNUSABLE = '503 Service Unavailable', 'the store cannot be used now; try again'
 _SHORT = '503 Service Unavailable', 'the server is short of descriptors or memory; try again'
 _SHORT_NUMBERS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
+# The same files are asked for again and again. In characters, and in numbers.
+_KNOWN_SIZE = 1 << 8
+_KNOWN_PATHS = 1 << 10
+
 _METHODS = ('GET', 'HEAD', 'PUT', 'DELETE')
 
 
@@ -42,7 +47,7 @@ class Answer(NamedTuple):
     """What is answered. A ``body`` that has a method ``close`` is closed in the end."""
 
     status: str
-    headers: Headers
+    headers: Sequence[tuple[str, str]]
     body: Iterable[bytes]
 
 
@@ -102,6 +107,10 @@ def split_path(environ: Environ) -> tuple[str, str]:
     Old clients send more than one slash in front of either, and one behind a directory.
     """
     path = environ['PATH_INFO']
+    return _known_path(path) if len(path) <= _KNOWN_SIZE else _split(path)
+
+
+def _split(path: str) -> tuple[str, str]:
     if not path.isascii():
         try:
             path = path.encode('latin-1').decode('utf-8')
@@ -110,6 +119,9 @@ def split_path(environ: Environ) -> tuple[str, str]:
     endpoint, _, rest = path.lstrip('/').partition('/')
     rest = rest.lstrip('/')
     return endpoint, rest.removesuffix('/')
+
+
+_known_path = functools.lru_cache(_KNOWN_PATHS)(_split)
 
 
 class Server:
@@ -124,7 +136,7 @@ class Server:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         status, headers, body = self.answer(environ)
-        start_response(status, headers)
+        start_response(status, [*headers])
         if environ['REQUEST_METHOD'] != 'HEAD':
             return body
         close = getattr(body, 'close', None)

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from typing import Any, BinaryIO
@@ -38,13 +38,14 @@ from filetracker.servers.storage import (
 from filetracker.servers.terms import Terms, terms_of
 from filetracker.servers.uploads import (
     Announced,
+    Incoming,
     announced,
-    body_pieces,
     is_quick,
     is_small,
     required_version,
     version_parameter,
     write_some,
+    written,
 )
 from filetracker.servers.watch import Watch
 
@@ -65,9 +66,9 @@ class FiletrackerServer(Server):
     The store is ``storage``, or the one in the directory ``dir``, or in the one that
     ``FILETRACKER_DIR`` in the environment says. ``run`` calls everything that blocks: a function
     and its arguments, in calls of which none takes long; ``run_short`` calls what only waits for
-    the disk, ``compute`` what only computes. ``dir`` is then the directory of the mirror of the
-    names. A file of more than ``max_size`` plain bytes is not taken. ``figures`` are what is told
-    of the server.
+    the disk, ``compute`` what only computes, ``verify`` what takes in large files. ``dir`` is then
+    the directory of the mirror of the names. A file of more than ``max_size`` plain bytes is not
+    taken. ``figures`` are what is told of the server.
 
     Raises :class:`~filetracker.errors.FiletrackerError` where no directory is said, and what
     ``open_storage`` does.
@@ -82,9 +83,11 @@ class FiletrackerServer(Server):
         figures: Figures | None = None,
         run_short: Callable[..., Any] | None = None,
         compute: Callable[..., Any] | None = None,
+        verify: Callable[..., Any] | None = None,
     ) -> None:
         self.run = run
         self._run_short = run_short or run
+        self._verify = verify or run
         self.max_size = max_size
         self.figures = figures or Figures()
         self.dir: str | None = None
@@ -98,16 +101,16 @@ class FiletrackerServer(Server):
             storage = self._files.storage
         self.storage = storage
         self.pages = Pages(storage, run, self.figures, compute or run)
-        self._watch = Watch(storage, self.figures, run, compute or run)
-
-    def routes(self) -> Routes:
-        return {
+        self._routes: Routes = {
             'files': {'GET': self._get, 'PUT': self._put, 'DELETE': self._delete},
             'list': {'GET': self._list},
             'version': {'GET': self._version},
             **self.pages.routes,
-            **self._watch.routes,
+            **Watch(storage, self.figures, run, compute or run).routes,
         }
+
+    def routes(self) -> Routes:
+        return self._routes
 
     def _version(self, environ: Environ, rest: str) -> Answer:
         if rest:
@@ -200,14 +203,13 @@ class FiletrackerServer(Server):
             if kept is not None:
                 terms.check_taken()
                 return _stored(kept)
-        pieces = body_pieces(environ)
-        first = next(pieces, b'')
-        second = next(pieces, b'')
-        if second or not is_quick(said):
-            kept = self._put_large(put, said, chain((first, second), pieces))
-        else:
+        incoming = Incoming(environ)
+        first = incoming.next()
+        if incoming.ended and is_quick(said):
             run = self._run_short if is_small(said, first) else self.run
             kept = run(self._put_small, put, said, first)
+        else:
+            kept = self._put_large(put, said, first, incoming)
         logger.debug('%s@%d was put, %d is there', name, version, kept)
         return _stored(kept)
 
@@ -247,17 +249,19 @@ class FiletrackerServer(Server):
             return put(upload)
 
     def _put_large(
-        self, put: Callable[[Upload], int], said: Announced, pieces: Iterable[bytes]
+        self, put: Callable[[Upload], int], said: Announced, piece: bytes, incoming: Incoming
     ) -> int:
         upload = self.run(self.storage.upload, *said)
         try:
-            for piece in pieces:
-                writing = upload.writing(piece)
-                while self.run(write_some, writing):
+            while piece:
+                writing = written(upload, incoming, piece)
+                while self._verify(write_some, writing):
                     pass
+                piece = incoming.next()
             return self.run(put, upload)
         finally:
-            self.run(upload.close)
+            if not upload.file.closed:
+                self.run(upload.close)
 
     def _delete(self, environ: Environ, name: str) -> Answer:
         protocol.check_stored_name(name)

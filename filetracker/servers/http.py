@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-from gevent.server import StreamServer
+from gevent.baseserver import BaseServer
 from gevent.socket import socket
 
 from filetracker.servers.access_log import PAUSE, AccessLog
+from filetracker.servers.arriving import ArrivingSocket
 from filetracker.servers.crowd import Crowd
 from filetracker.servers.figures import Figures
 from filetracker.servers.http_connection import Application, Connection, Patience, Service
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 _ABORT = 1.0
 _SWEEP = 0.25
 _FIRST_REQUEST = 1.0
+# How many greenlets wait for the next connection.
+_SPARE = 32
 
 Encrypt = Callable[[socket], socket]
 
@@ -52,9 +55,8 @@ class HttpServer:
         encrypt: Encrypt | None = None,
         figures: Figures | None = None,
     ) -> None:
-        listening = socket(fileno=listener.detach())
-        listening.setblocking(False)
-        self.address = listening.getsockname()
+        listener.setblocking(False)
+        self.address = listener.getsockname()
         self._most = most_connections
         self._crowd: Crowd[Connection] = Crowd(most_connections, self._accept_again)
         self._encrypt = encrypt
@@ -65,7 +67,7 @@ class HttpServer:
         self._service = Service(
             application, patience, self.address, self._crowd, self._log, self._figures, scheme
         )
-        self._server = _Listening(listening, self._serve, self._crowd.is_full)
+        self._server = _Listening(listener, self._serve, self._crowd.is_full)
 
     def start(self) -> None:
         """Begins to accept connections."""
@@ -132,10 +134,17 @@ class HttpServer:
         if self._server.started:
             self._server.start_accepting()
 
-    def _serve(self, connected: socket, peer: Any) -> None:
+    def _serve(self, connected: ArrivingSocket, peer: Any) -> None:
         patience = self._service.patience.within
         if self._encrypt:
-            wire: Wire = EncryptedWire(self._encrypt(connected), patience)
+            kind = connected.family, connected.type, connected.proto
+            plain = socket(*kind, fileno=connected.detach())
+            try:
+                wire: Wire = EncryptedWire(self._encrypt(plain), patience)
+            except OSError as error:
+                logger.debug('lost a connection before it was encrypted: %s', error)
+                plain.close()
+                return
         else:
             wire = Wire(connected, patience)
         connection = Connection(self._service, wire, peer)
@@ -147,19 +156,56 @@ class HttpServer:
             self._crowd.leave(connection)
 
 
-class _Listening(StreamServer):
-    """Accepts connections one by one, and none while it ``is_full()``, which is asked for each."""
+class _Listening(BaseServer):
+    """Accepts connections one by one, and none while it ``is_full()``, which is asked for each.
+
+    What serves them, each in a greenlet of its own, takes them over. Greenlets are used again: to
+    begin and to end one costs as much as a small answer, and so does a socket of gevent.
+    """
 
     max_accept = 1
 
     def __init__(
         self,
-        listener: socket,
-        serve: Callable[[socket, Any], None],
+        listener: sockets.socket,
+        serve: Callable[[ArrivingSocket, Any], None],
         is_full: Callable[[], bool],
     ) -> None:
+        self._spare: list[Any] = []
         super().__init__(listener, serve)
+        self._listener: Any = listener
+        self._kind = listener.family, listener.type, listener.proto
+        self._serve = serve
         self._is_full = is_full
+        self._hub = gevent.get_hub()
+
+    def do_read(self) -> tuple[ArrivingSocket, Any] | None:
+        try:
+            descriptor, peer = self._listener._accept()
+        except BlockingIOError:
+            # Who wanted to connect is gone.
+            return None
+        return ArrivingSocket(*self._kind, fileno=descriptor), peer
+
+    def do_handle(self, connected: ArrivingSocket, peer: Any) -> None:
+        if self._spare:
+            self._hub.loop.run_callback(self._spare.pop().switch, connected, peer)
+        else:
+            gevent.spawn_raw(self._serve_some, connected, peer)
+
+    def _serve_some(self, connected: ArrivingSocket, peer: Any) -> None:
+        """Serves one connection after the other, as long as few others wait to do so."""
+        while True:
+            self._serve(connected, peer)
+            if self.closed or len(self._spare) >= _SPARE:
+                return
+            self._spare.append(gevent.getcurrent())
+            connected, peer = self._hub.switch()
+
+    def close(self) -> None:
+        super().close()
+        # That ends them.
+        self._spare.clear()
 
     def full(self) -> bool:
         return self._is_full()

@@ -88,7 +88,9 @@ class Answer:
         self.status = status
         self._headers = tuple(headers)
         self._has_no_body = self._is_head or status.startswith(_BODYLESS)
-        self._text, self._announced = _head(status, self._headers)
+        # What is said of an error may be long, and is different each time.
+        head = _head if status.startswith('2') else _head.__wrapped__
+        self._text, self._announced = head(status, self._headers)
         return self.write
 
     def write(self, piece: bytes) -> None:
@@ -147,6 +149,9 @@ class Answer:
             self.count += sent
             if sent < stop - start:
                 raise Broken('the file has become shorter')
+            if self.count < len(body):
+                # It is also quicker not to send to one who is just taking.
+                self._wire.turn()
 
     def _finish(self) -> None:
         if not self.begun:

@@ -84,6 +84,16 @@ class Body(io.RawIOBase):
             return False
         return self.ended
 
+    def read_now(self, least: int, most: int) -> bytes:
+        """Returns what has arrived, at most ``most`` bytes, or nothing if it is not ``least``.
+
+        To be called behind a read, by any thread, while the one that reads waits for that thread.
+        """
+        piece = self._wire.read_now(min(least, self._left), min(most, self._left))
+        self._left -= len(piece)
+        self.count += len(piece)
+        return piece
+
     def _read_into(self, view: memoryview) -> int:
         count = self._wire.read_into(view[: self._left])
         if not count:
@@ -120,6 +130,9 @@ class ChunkedBody(Body):
             raise Refused('400 Bad Request', 'a chunk is longer than its size')
         return count
 
+    def read_now(self, least: int, most: int) -> bytes:
+        return b''
+
     def _next_size(self) -> int:
         self._wire.step()
         line = _CHUNK_LINE.fullmatch(self._wire.read_line(_MAX_CHUNK_LINE))
@@ -134,6 +147,15 @@ class ChunkedBody(Body):
                 return
             parse_field(line.decode('latin-1'))
         raise TooLong
+
+
+class Input(io.BufferedReader):
+    """A body as an application reads it, and its ``read_now``."""
+
+    def __init__(self, body: Body) -> None:
+        # Nothing is read ahead, so that both can be called in turn.
+        super().__init__(body, 1)
+        self.read_now = body.read_now
 
 
 class NoBody(io.BytesIO):

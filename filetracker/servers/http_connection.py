@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import re
 import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from filetracker.servers.access_log import AccessLog, shown
@@ -16,7 +16,7 @@ from filetracker.servers.base import error_answer
 from filetracker.servers.crowd import Crowd
 from filetracker.servers.figures import OTHER, Busy, Figures
 from filetracker.servers.http_answer import Answer
-from filetracker.servers.http_body import NO_BODY, Body, NoBody, body_of
+from filetracker.servers.http_body import Body, Input, NoBody, body_of
 from filetracker.servers.http_head import MAX_HEAD, MAX_LINE, Head, Refused, parse_head
 from filetracker.servers.request_ids import Asked, current, is_sane, new_ids
 from filetracker.servers.wire import Lost, Wire
@@ -122,10 +122,10 @@ class Connection(Asked):
             self._refuse(refusal)
             return False
         body = body_of(head, self.wire)
-        said = head.fields.environ.get('HTTP_X_REQUEST_ID')
+        said = head.environ.get('HTTP_X_REQUEST_ID')
         request_id = said if said is not None and is_sane(said) else self._new_id()
         self.request_id = request_id
-        answer = Answer(self.wire, head, lambda: self._may_keep_alive(head, body), request_id)
+        answer = Answer(self.wire, head, partial(self._may_keep_alive, head, body), request_id)
         environ = self._environ(head, body)
         begun = time.monotonic()
         self._answering = begun, environ, head, body, answer
@@ -160,17 +160,18 @@ class Connection(Asked):
         seen = 0
         may_skip = True
         while True:
+            ahead = wire.ahead
             # One empty line in front of a request is what old clients put behind a body.
-            if may_skip and wire.ahead.startswith(b'\r\n'):
+            if may_skip and ahead.startswith(b'\r\n'):
                 may_skip = False
                 wire.take(2)
-            ahead = wire.ahead
-            end = ahead.find(b'\r\n\r\n', max(0, seen - 3), MAX_HEAD)
-            if end >= 0:
-                self.busy = self.has_asked = True
-                crowd.work(self)
-                return wire.take(end + 4)
+                ahead = wire.ahead
             if ahead:
+                end = ahead.find(b'\r\n\r\n', max(0, seen - 3), MAX_HEAD)
+                if end >= 0:
+                    self.busy = self.has_asked = True
+                    crowd.work(self)
+                    return wire.take(end + 4)
                 _check_unfinished(ahead, seen)
                 seen = len(ahead)
                 if not self.busy:
@@ -229,13 +230,8 @@ class Connection(Asked):
         )
 
     def _environ(self, head: Head, body: Body | NoBody) -> dict[str, Any]:
-        environ = self._common.copy()
-        environ.update(head.fields.environ)
-        environ['REQUEST_METHOD'] = head.method
-        environ['PATH_INFO'] = head.path
-        environ['QUERY_STRING'] = head.query
-        environ['SERVER_PROTOCOL'] = head.version
-        environ['wsgi.input'] = body if body is NO_BODY else io.BufferedReader(body)
+        environ = {**self._common, **head.environ}
+        environ['wsgi.input'] = Input(body) if isinstance(body, Body) else body
         return environ
 
 

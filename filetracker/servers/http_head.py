@@ -25,9 +25,11 @@ _REQUEST_LINE = re.compile(r'(%s) ([^\x00-\x20\x7f#]+) HTTP/(\d)\.(\d)' % _TOKEN
 _FIELD = re.compile(r'(%s):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*' % _TOKEN)
 _LENGTH = re.compile(r'[0-9]{1,18}')
 _ABSOLUTE = re.compile(r'https?://[^/?]*', re.IGNORECASE)
-# Most peers send the same fields with each request. In bytes, and in numbers.
+# Most peers send the same fields with each request, and some the same request. In bytes, and in
+# numbers.
 _KNOWN_SIZE = 1 << 10
 _KNOWN_FIELDS = 1 << 9
+_KNOWN_HEADS = 1 << 9
 
 
 class Refused(Exception):
@@ -59,7 +61,7 @@ class Head(NamedTuple):
     """A request without its body.
 
     ``path`` is percent-decoded; ``path``, ``query`` and the values of ``fields`` are bytes as
-    Latin-1.
+    Latin-1. ``environ`` is what WSGI wants to know of all that, not to be changed.
     """
 
     method: str
@@ -71,6 +73,7 @@ class Head(NamedTuple):
     chunked: bool
     keep_alive: bool
     expects_continue: bool
+    environ: dict[str, str]
 
     @property
     def has_body(self) -> bool:
@@ -91,6 +94,10 @@ def parse_head(raw: bytes) -> Head:
 
     Raises :class:`Refused`.
     """
+    return _known_head(raw) if len(raw) <= _KNOWN_SIZE else _parse_head(raw)
+
+
+def _parse_head(raw: bytes) -> Head:
     first, _, rest = raw[:-4].decode('latin-1').partition('\r\n')
     if len(first) > MAX_LINE:
         raise Refused('414 URI Too Long', 'the request line is longer than %d bytes' % MAX_LINE)
@@ -107,17 +114,28 @@ def parse_head(raw: bytes) -> Head:
     path, query = _split_target(method, target)
     if '%' in path:
         path = unquote_to_bytes(path.encode('latin-1')).decode('latin-1')
+    version = 'HTTP/1.0' if old else 'HTTP/1.1'
     return Head(
         method,
         target,
         path,
         query,
-        'HTTP/1.0' if old else 'HTTP/1.1',
+        version,
         fields,
         fields.coding is not None and _is_chunked(fields, old),
         'close' not in fields.options and (not old or 'keep-alive' in fields.options),
         fields.expectation is not None and not old and _expects_continue(fields),
+        {
+            **fields.environ,
+            'REQUEST_METHOD': method,
+            'PATH_INFO': path,
+            'QUERY_STRING': query,
+            'SERVER_PROTOCOL': version,
+        },
     )
+
+
+_known_head = functools.lru_cache(_KNOWN_HEADS)(_parse_head)
 
 
 def parse_field(line: str) -> tuple[str, str]:

@@ -101,7 +101,8 @@ def limit_body(environ: Environ, most: int) -> None:
     # What has more digits is more than any limit; int() would not take thousands of them.
     if length.isdecimal() and (len(length) > 19 or int(length) > most):
         raise TooLarge(most)
-    environ['wsgi.input'] = _Short(environ['wsgi.input'], most)
+    if not length.isdecimal():
+        environ['wsgi.input'] = _Short(environ['wsgi.input'], most)
 
 
 class _Watched:

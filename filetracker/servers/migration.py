@@ -42,8 +42,9 @@ class MigrationFiletrackerServer(FiletrackerServer):
         figures: Figures | None = None,
         run_short: Callable[..., Any] | None = None,
         compute: Callable[..., Any] | None = None,
+        verify: Callable[..., Any] | None = None,
     ) -> None:
-        super().__init__(dir, storage, run, max_size, figures, run_short, compute)
+        super().__init__(dir, storage, run, max_size, figures, run_short, compute, verify)
         self.redirect_url = redirect_url
         self._ask = ask
 

@@ -78,7 +78,6 @@ def run(settings: Settings, listener: socket.socket, say_ready: int, lifeline: i
     disk = _Disk(settings.dir, stop)
     run_on_pool.when_not_writable = disk.wait
     figures = Figures()
-    figures.queues['threads'] = run_on_pool.waiting
     files = _application(settings, storage, run_on_pool, figures)
     application = protection.around(files, storage, run_on_pool)
     patience = Patience(settings.idle_timeout, settings.keep_alive_timeout)
@@ -113,6 +112,9 @@ def run(settings: Settings, listener: socket.socket, say_ready: int, lifeline: i
 def _application(
     settings: Settings, storage: Storage, run: Pool, figures: Figures
 ) -> FiletrackerServer:
+    # More threads than processors would only take them, and the interpreter, from each other.
+    verify = Pool(min(settings.workers, len(os.sched_getaffinity(0))))
+    figures.queues['threads'] = lambda: run.waiting() + verify.waiting()
     make: Callable[..., FiletrackerServer] = FiletrackerServer
     if settings.fallback_url:
         # Who waits for another server must not keep others from the disk.
@@ -124,6 +126,7 @@ def _application(
         max_size=settings.max_size,
         figures=figures,
         compute=Pool(_COMPUTING),
+        verify=verify,
     )
 
 

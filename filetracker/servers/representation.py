@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from filetracker import protocol
@@ -27,15 +28,15 @@ class Representation(NamedTuple):
     gzipped: bool
     part: Part
     status: str
-    headers: Headers
+    headers: Sequence[tuple[str, str]]
 
 
 def represent(environ: Environ, entry: Entry) -> Representation | Answer:
     """Returns what a request for a file gets, or the answer where that is no bytes of it."""
     gzipped = conditional.accepts_gzip(environ)
-    size = entry.stored_size if gzipped else entry.size
     if environ.keys().isdisjoint(_CONDITIONAL):
-        return Representation(gzipped, Part(0, size), '200 OK', [*_headers(entry, gzipped)])
+        return _whole(entry, gzipped)
+    size = entry.stored_size if gzipped else entry.size
     tag = conditional.etag(entry.digest, gzipped)
     if conditional.is_failed(environ, tag, entry.version):
         return error_answer('412 Precondition Failed', 'the file is not in that state')
@@ -50,21 +51,22 @@ def represent(environ: Environ, entry: Entry) -> Representation | Answer:
             [('Content-Range', 'bytes */%d' % size)],
         )
     if part is None:
-        return Representation(gzipped, Part(0, size), '200 OK', [*_headers(entry, gzipped)])
+        return _whole(entry, gzipped)
     headers = [
         ('Content-Length', str(part.stop - part.start)),
         ('Content-Range', 'bytes %d-%d/%d' % (part.start, part.stop - 1, size)),
-        *_headers(entry, gzipped)[1:],
+        *_whole(entry, gzipped).headers[1:],
     ]
     return Representation(gzipped, part, '206 Partial Content', headers)
 
 
 @functools.lru_cache(_KNOWN_FILES)
-def _headers(entry: Entry, gzipped: bool) -> tuple[tuple[str, str], ...]:
-    """Returns the headers of all of a file; its length comes first."""
+def _whole(entry: Entry, gzipped: bool) -> Representation:
+    """Returns all of a file; its length comes first in the headers."""
+    size = entry.stored_size if gzipped else entry.size
     coding = [('Content-Encoding', 'gzip')] if gzipped else []
-    return (
-        ('Content-Length', str(entry.stored_size if gzipped else entry.size)),
+    headers = (
+        ('Content-Length', str(size)),
         ('Content-Type', 'application/octet-stream'),
         ('Accept-Ranges', 'bytes'),
         (protocol.SIZE_HEADER, str(entry.size)),
@@ -72,6 +74,7 @@ def _headers(entry: Entry, gzipped: bool) -> tuple[tuple[str, str], ...]:
         *_validators(entry, gzipped),
         *coding,
     )
+    return Representation(gzipped, Part(0, size), '200 OK', headers)
 
 
 def _validators(entry: Entry, gzipped: bool) -> Headers:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
-import secrets
 from collections.abc import Callable
 from contextvars import ContextVar
 
@@ -27,7 +27,7 @@ def new_ids() -> Callable[[], str]:
     The names tell those who get them nothing of other connections. They are made of what is done
     in C, as it is done for each request.
     """
-    return map((secrets.token_hex(8) + '-%x').__mod__, itertools.count(1)).__next__
+    return map((os.urandom(8).hex() + '-%x').__mod__, itertools.count(1)).__next__
 
 
 def is_sane(said: str) -> bool:

@@ -11,13 +11,16 @@ from filetracker import protocol
 from filetracker.errors import BadUpload, TooLarge
 from filetracker.gz import PIECE
 from filetracker.servers.base import Environ, Refusal
+from filetracker.servers.storage import Upload
 
 _GZIP_NAMES = ('gzip', 'x-gzip')
 _PLAIN_NAMES = ('', 'identity')
 # In bytes, each of which may inflate to a thousand, and in seconds of computing.
 _QUICK = 16 * PIECE
-_WHILE = 0.005
+_WHILE = 0.02
 _SMALL = 1 << 16
+# Of what arrives a little at a time more is waited for: an engine is slow with little.
+_LEAST = 1 << 16
 
 
 class Announced(NamedTuple):
@@ -86,29 +89,55 @@ def announced(environ: Environ, limit: int | None) -> Announced:
     return said
 
 
-def body_pieces(environ: Environ) -> Iterator[bytes]:
-    """Yields a body in pieces, each but the last of :data:`~filetracker.gz.PIECE` bytes.
+class Incoming:
+    """The body of a request, in pieces of at most :data:`~filetracker.gz.PIECE` bytes.
 
-    Raises :class:`~filetracker.errors.BadUpload` where it is shorter than announced, and
-    :class:`~filetracker.servers.base.Refusal` where no length is announced.
+    Making one raises :class:`~filetracker.servers.base.Refusal` where no length is announced.
     """
-    body = environ['wsgi.input']
-    length = environ.get('CONTENT_LENGTH')
-    if length:
-        if not (length.isascii() and length.isdigit()):
-            raise Refusal('400 Bad Request', 'Content-Length is no length')
-        left = int(length)
-        while left:
-            piece = _read(body, min(left, PIECE))
-            if not piece:
-                raise BadUpload('the body ended %d bytes early' % left)
-            left -= len(piece)
-            yield piece
-    elif 'HTTP_TRANSFER_ENCODING' in environ and environ.get('wsgi.input_terminated'):
-        while piece := _read(body, PIECE):
-            yield piece
-    else:
-        raise Refusal('411 Length Required', 'the length of the body is not announced')
+
+    def __init__(self, environ: Environ) -> None:
+        self._body = environ['wsgi.input']
+        self._read_now = getattr(self._body, 'read_now', None)
+        length = environ.get('CONTENT_LENGTH')
+        self._left: int | None = None
+        if length:
+            if not (length.isascii() and length.isdigit()):
+                raise Refusal('400 Bad Request', 'Content-Length is no length')
+            self._left = int(length)
+        elif 'HTTP_TRANSFER_ENCODING' not in environ or not environ.get('wsgi.input_terminated'):
+            raise Refusal('411 Length Required', 'the length of the body is not announced')
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is known that nothing follows."""
+        return self._left == 0
+
+    def next(self) -> bytes:
+        """Waits for a piece, which is a whole one but at the end; returns nothing behind that.
+
+        Raises :class:`~filetracker.errors.BadUpload` where it is shorter than announced.
+        """
+        if self.ended:
+            return b''
+        if self._left is None:
+            piece = _read(self._body, PIECE)
+            # Our own bodies end where they give less than was asked for.
+            if not piece or (self._read_now and len(piece) < PIECE):
+                self._left = 0
+            return piece
+        piece = _read(self._body, min(self._left, PIECE))
+        if not piece:
+            raise BadUpload('the body ended %d bytes early' % self._left)
+        self._left -= len(piece)
+        return piece
+
+    def now(self) -> bytes:
+        """Returns what has arrived, or nothing if it is little; any thread may ask for it."""
+        if not self._left or not self._read_now:
+            return b''
+        piece: bytes = self._read_now(min(self._left, _LEAST), min(self._left, PIECE))
+        self._left -= len(piece)
+        return piece
 
 
 def _read(body: BinaryIO, size: int) -> bytes:
@@ -129,6 +158,18 @@ def is_quick(said: Announced) -> bool:
 def is_small(said: Announced, body: bytes) -> bool:
     """Whether a body takes next to no time, but for what the disk takes."""
     return len(body) <= _SMALL and (not said.gzipped or (said.size or 0) <= PIECE)
+
+
+def written(upload: Upload, incoming: Incoming, piece: bytes) -> Iterator[None]:
+    """Writes a piece, and what has arrived behind it, in steps of which none takes long.
+
+    So a thread goes on as long as there is something to do, without a turn to the one that reads.
+    """
+    while piece:
+        yield from upload.writing(piece)
+        # A piece may inflate to nothing, and would else be no step.
+        yield
+        piece = incoming.now()
 
 
 def write_some(writing: Iterator[None]) -> bool:

@@ -12,7 +12,8 @@ import time
 from typing import Any
 
 import gevent
-from gevent.socket import socket
+
+from filetracker.servers.arriving import ArrivingSocket
 
 _READ_SIZE = 1 << 16
 _FILE_SIZE = 4 << 20
@@ -42,22 +43,22 @@ class Wire:
 
     ABORT = struct.pack('ii', 1, 0)
 
-    def __init__(self, connected: socket, patience: float) -> None:
-        # Sockets of gevent cost more time than all of what is done here.
-        kind = connected.family, connected.type, connected.proto
-        self._socket = sockets.socket(*kind, fileno=connected.detach())
+    def __init__(self, connected: ArrivingSocket, patience: float) -> None:
+        self._socket = connected
         self._socket.setblocking(False)
         # Without it the second of two small sends waits for an acknowledgement of the first.
-        with contextlib.suppress(OSError):
+        try:
             self._socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
+        except OSError:
+            pass
         self._hub = gevent.get_hub()
         self._readable = self._hub.loop.io(self._socket.fileno(), _READ)
         self._writable = self._hub.loop.io(self._socket.fileno(), _WRITE)
         self._waiting: Any = None
         self._expires = math.inf
         self._closed = False
-        # Whether the last read took all that was there.
-        self._dry = True
+        # Whether the last read took all that was there. A request mostly comes with the connection.
+        self._dry = False
         self._prepare(patience)
 
     def _prepare(self, patience: float) -> None:
@@ -108,7 +109,11 @@ class Wire:
         """
         self._steps += 1
         if self._steps % _STEPS == 0:
-            gevent.sleep(TURN)
+            self.turn()
+
+    def turn(self) -> None:
+        """Lets others run."""
+        gevent.sleep(TURN)
 
     def read_into(self, buffer: memoryview) -> int:
         """Fills a part of ``buffer``; returns how many bytes, 0 at the end of the stream."""
@@ -128,6 +133,13 @@ class Wire:
                 in_time = self._wait(self._readable, deadline)
         self._dry = count < len(buffer)
         return count
+
+    def read_now(self, least: int, most: int) -> bytes:
+        """Returns what has arrived, at most ``most`` bytes, or nothing if it is not ``least``.
+
+        Another thread may call it, while the one that has the wire waits for that thread.
+        """
+        return b'' if self.ahead else self._socket.take(least, most)
 
     def read_line(self, limit: int) -> bytes:
         """Returns a line without its CR LF.

@@ -41,6 +41,11 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if what == 'closed':
         start_response('200 OK', TEXT)
         return [b'%d' % closed]
+    if what == 'served':
+        greenlet: Any = gevent.getcurrent()
+        greenlet.served = getattr(greenlet, 'served', 0) + 1
+        start_response('200 OK', TEXT)
+        return [b'%d' % greenlet.served]
     if what == 'list':
         start_response('200 OK', TEXT)
         return [b'a', b'', b'b']

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from filetracker.servers import http_answer
+from filetracker.servers.arriving import ArrivingSocket
+from filetracker.servers.sendable import Sendable
+from filetracker.servers.wire import Wire
 from tests.support import environment
 from tests.wire.raw import Peer, request
 
@@ -107,8 +114,69 @@ def test_bodies_are_closed_however_the_answer_ends(port: int) -> None:
         assert closed() == before + 1, path
 
 
+def test_who_comes_later_is_served_by_the_greenlet_of_who_has_left(port: int) -> None:
+    def served() -> int:
+        with Peer(port) as peer:
+            return int(peer.ask(request('GET', '/served', connection='close')).body)
+
+    assert max(served() for _ in range(10)) > 1
+
+
 def test_the_input_is_a_file(peer: Peer) -> None:
     body = b'one\ntwo\n' + b'x' * 300_000
 
     assert peer.ask(request('PUT', '/echo', body)).body == b'one\n|two\n|' + b'x' * 300_000
     assert peer.ask(request('GET', '/echo')).body == b''
+
+
+def test_heads_of_errors_are_not_kept() -> None:
+    ours, theirs = socket.socketpair()
+    wire = Wire(ArrivingSocket(fileno=ours.detach()), 1.0)
+    before = http_answer._head.cache_info().currsize
+    with theirs, contextlib.closing(wire):
+        for status in ('404 Not Found', '400 Bad Request', '200 Fine'):
+            answer = http_answer.Answer(wire, None, lambda: False, '-')
+            answer.start_response(status, [('X-Exception', 'some sentence')])
+
+    assert http_answer._head.cache_info().currsize == before + 1
+
+
+class _Parts(Sendable):
+    """A file in three parts."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor = descriptor
+        self._size = size
+
+    def __len__(self) -> int:
+        return 3 * self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+    def parts(self) -> Iterator[tuple[int, int, int]]:
+        for number in range(3):
+            yield self._descriptor, number * self._size, (number + 1) * self._size
+
+    def fail(self) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        pass
+
+
+def test_others_have_a_turn_behind_each_part_of_a_large_answer_but_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = []
+    monkeypatch.setattr(Wire, 'turn', lambda wire: turns.append(answer.count))
+    (tmp_path / 'file').write_bytes(b'abcdef')
+    ours, theirs = socket.socketpair()
+    wire = Wire(ArrivingSocket(fileno=ours.detach()), 1.0)
+    with open(tmp_path / 'file', 'rb') as file, theirs, contextlib.closing(wire):
+        answer = http_answer.Answer(wire, None, lambda: False, '-')
+        answer.start_response('200 OK', [('Content-Length', '6')])
+        answer.send(_Parts(file.fileno(), 2))
+
+        assert theirs.recv(1000).endswith(b'\r\n\r\nabcdef')
+    assert turns == [2, 4]

@@ -6,7 +6,7 @@ import gzip
 import io
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -143,6 +143,49 @@ def test_a_body_that_another_server_cuts_short_is_refused(application: Filetrack
 
     assert application.answer(environ).status == '400 Bad Request'
     assert call(application, 'GET', '/files/a')[0] == '404 Not Found'
+
+
+class _Arrived(io.BytesIO):
+    """A body that has arrived whole, and counts who waits for it."""
+
+    waits = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.waits += 1
+        return super().read(size)
+
+    def read_now(self, least: int, most: int) -> bytes:
+        return super().read(most)
+
+
+def test_a_body_that_has_arrived_is_waited_for_once_and_computed_where_large_ones_are(
+    tmp_path: Path,
+) -> None:
+    steps: list[str] = []
+
+    def verify(function: Callable[..., Any], *arguments: Any) -> Any:
+        steps.append(function.__name__)
+        return function(*arguments)
+
+    server = FiletrackerServer(str(tmp_path / 'store'), verify=verify)
+    environ: dict[str, Any] = {}
+    setup_testing_defaults(environ)
+    body = _Arrived(LARGE * 2)
+    environ.update(
+        REQUEST_METHOD='PUT',
+        PATH_INFO='/files/a',
+        QUERY_STRING='last_modified=' + date(1000).replace(' ', '%20'),
+        CONTENT_LENGTH=str(len(LARGE * 2)),
+    )
+    environ['wsgi.input'] = body
+
+    assert server.answer(environ).status == '200 OK'
+    assert body.waits == 1
+    assert set(steps) == {'write_some'}
+    assert call(server, 'PUT', '/files/b', environ['QUERY_STRING'], b'small')[0] == '200 OK'
+    assert set(steps) == {'write_some'}
+    assert call(server, 'GET', '/files/a')[2] == LARGE * 2
+    server.storage.close()
 
 
 class _Broken(io.BytesIO):

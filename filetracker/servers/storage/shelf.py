@@ -9,6 +9,7 @@ read anew after a while.
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import threading
 import time
@@ -20,10 +21,10 @@ from filetracker.errors import NotFound
 from filetracker.servers.storage.interfaces import Entry
 
 #: The content of a smaller blob is kept in memory, where nothing can happen to it; in bytes.
-SMALL = 1 << 14
+SMALL = 1 << 16
 
 # The most memory for that, in bytes.
-_MEMORY = 16 << 20
+_MEMORY = 32 << 20
 # For so long a blob is relied upon, in seconds.
 _LIFE = 600.0
 # What is in memory is good whatever becomes of the file; but that should be noticed: in seconds.
@@ -35,8 +36,8 @@ _STEP = 100_000_000
 class Shelved:
     """The blob of an entry, open for reading by position; for several threads.
 
-    ``content`` is all of it where it is small, else ``None``. ``descriptor`` is closed when nobody
-    uses the object any more. Raises ``OSError``.
+    ``content`` is all of it where that is kept in memory, else ``None``. ``descriptor`` is closed
+    when nobody uses the object any more. Raises ``OSError``.
     """
 
     descriptor = -1
@@ -59,10 +60,12 @@ class Shelved:
         if self.descriptor >= 0:
             os.close(self.descriptor)
 
-    @property
-    def memory(self) -> int:
-        """How many bytes of it are kept in memory."""
-        return 0 if self.content is None else len(self.content)
+    def without_content(self) -> Shelved:
+        """Returns the same, with nothing in memory. Raises ``OSError``."""
+        descriptor = os.dup(self.descriptor)
+        leaner = copy.copy(self)
+        leaner.descriptor, leaner.content = descriptor, None
+        return leaner
 
     def is_settled(self, since: int) -> bool:
         """Whether it has not changed since a time, in nanoseconds of Unix time."""
@@ -106,6 +109,8 @@ class Shelf:
     def __init__(self, most: int = 0) -> None:
         self.most = most
         self._by_name: OrderedDict[str, Shelved] = OrderedDict()
+        # Those of them whose content is in memory.
+        self._kept: OrderedDict[str, Shelved] = OrderedDict()
         self._lock = threading.Lock()
         self._changing: dict[str, int] = {}
         self._changes = 0
@@ -122,8 +127,10 @@ class Shelf:
             return None
         try:
             self._by_name.move_to_end(name)
+            if shelved.content is not None:
+                self._kept.move_to_end(name)
         except KeyError:
-            # A change of the name has begun.
+            # A change of the name has begun, or others have the memory now.
             return None
         return shelved
 
@@ -137,11 +144,14 @@ class Shelf:
             if ticket == self._changes and name not in self._changing:
                 self._drop(name)
                 self._by_name[name] = shelved
-                self._memory += shelved.memory
-                while len(self._by_name) > self.most or self._memory > _MEMORY:
-                    # In one step: readers move names to the end without the lock.
-                    _, oldest = self._by_name.popitem(last=False)
-                    self._memory -= oldest.memory
+                if shelved.content is not None:
+                    self._kept[name] = shelved
+                    self._memory += len(shelved.content)
+                # In one step each: readers move names to the end without the lock.
+                while self._memory > _MEMORY:
+                    self._drop_content(*self._kept.popitem(last=False))
+                while len(self._by_name) > self.most:
+                    self._drop(self._by_name.popitem(last=False)[0])
 
     def keep(
         self,
@@ -187,9 +197,19 @@ class Shelf:
         with self._lock:
             self._changes += 1
             self._by_name.clear()
+            self._kept.clear()
             self._memory = 0
 
     def _drop(self, name: str) -> None:
-        shelved = self._by_name.pop(name, None)
-        if shelved is not None:
-            self._memory -= shelved.memory
+        self._by_name.pop(name, None)
+        kept = self._kept.pop(name, None)
+        if kept is not None:
+            self._memory -= len(kept.content or b'')
+
+    def _drop_content(self, name: str, kept: Shelved) -> None:
+        self._memory -= len(kept.content or b'')
+        try:
+            self._by_name[name] = kept.without_content()
+        except OSError:
+            # There is no descriptor to spare.
+            del self._by_name[name]

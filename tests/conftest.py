@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import LiveServer, left_behind
+
+_LAST_MOMENT = 10.0
 
 pytest.register_assert_rewrite('tests.contracts')
 
@@ -23,5 +26,9 @@ def server(tmp_path: Path) -> Iterator[LiveServer]:
 def nothing_is_left_behind() -> Iterator[None]:
     """Fails the session when a process that a test started outlives it."""
     yield
-    told = ['%d: %s' % (process.pid, line) for process, line in left_behind().items()]
+    until = time.monotonic() + _LAST_MOMENT
+    # Some may be about to end.
+    while (left := left_behind()) and time.monotonic() < until:
+        time.sleep(0.1)
+    told = ['%d: %s' % (process.pid, line) for process, line in left.items()]
     assert not told, 'processes left behind:\n' + '\n'.join(told)

@@ -34,6 +34,8 @@ max_body = 4_000_000_000_000_000_000
 "/" = 1_000_000_000_000
 """
 
+_HALTED = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+
 T = TypeVar('T')
 
 
@@ -162,8 +164,12 @@ class LiveServer:
 
     def stop(self) -> int:
         """Asks the server to stop, waits for it, and returns its exit status."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Waits for the end of the server, which was asked to stop; returns its exit status."""
         assert self._process is not None, 'the server was not started'
-        self._process.send_signal(signal.SIGTERM)
         status = self._process.wait(PATIENCE)
         self.kill()
         return status
@@ -192,9 +198,11 @@ class LiveServer:
         return *flags, '--access', str(rules)
 
     def _processes(self) -> Iterator[psutil.Process]:
-        """The parent first: it would start another owner."""
+        """The parent first, and standing still: it would start another owner."""
         try:
             parent = psutil.Process(self.pid)
+            parent.suspend()
+            wait_for(lambda: parent.status() in _HALTED, 'the parent to stand still')
             self._family = [parent, *parent.children(recursive=True)]
         except psutil.NoSuchProcess:
             self._family = []

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from filetracker.scripts.cachecleaner import CacheCleaner, main
-from tests.support import environment, wait_for
+from tests.support import PATIENCE, environment, wait_for
 
 HOLD = """
 import sys
@@ -270,7 +270,7 @@ def test_as_a_daemon_it_cleans_again_and_again_until_it_is_interrupted(cache, tm
             wait_for(lambda path=path: not path.exists(), 'the daemon to clean')
     finally:
         daemon.send_signal(signal.SIGINT)
-        assert daemon.wait(10) == 130
+        assert daemon.wait(PATIENCE) == 130
     log = (tmp_path / 'log').read_text()
     assert 'removed 1 files with 10.000B' in log
     assert 'Traceback' not in log

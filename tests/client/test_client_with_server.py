@@ -11,9 +11,11 @@ import sys
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
+from filetracker.client import putting
 from filetracker.client.client import Client
 from filetracker.client.disk import disk_errors
 from filetracker.errors import FiletrackerError, InvalidName, StoreFull
@@ -75,17 +77,14 @@ def test_a_clock_that_is_behind_does_not_lose_a_file(client, other, file, tmp_pa
     assert read(client, '/a@%d' % (future + 1)) == (b'changed', '/a@%d' % (future + 1))
 
 
-def test_who_comes_second_with_an_older_version_loses(client, file, tmp_path):
-    newer = int(time.time()) + 1
+def test_who_comes_second_with_an_older_version_loses(file, monkeypatch):
+    # The clock when it chooses the version, and when the answer has come.
+    clock = SimpleNamespace(time=iter([1000.0, 1002.0]).__next__)
+    monkeypatch.setattr(putting, 'time', clock)
 
-    def late(connection, request):
-        while time.time() < newer + 1:
-            time.sleep(0.05)
-        connection.sendall(answer(last_modified=format_date(newer)))
-
-    with RawServer(VERSIONS, late) as server:
+    with RawServer(VERSIONS, answer(last_modified=format_date(1001))) as server:
         slow = Client(remote_url=server.url, local_store=None)
-        assert slow.put_file('/a', file) == '/a@%d' % newer
+        assert slow.put_file('/a', file) == '/a@1001'
 
     assert [request.method for request in server.requests] == ['GET', 'PUT']
 

@@ -117,7 +117,7 @@ def test_silence_within_a_body_has_an_end():
         done.wait(30)
 
     with RawServer(stall) as server:
-        store = RemoteDataStore(server.url, timeout=(5, 0.2))
+        store = RemoteDataStore(server.url, timeout=(5, 1))
         with store.get_stream('/a')[0] as stream, pytest.raises(ConnectionFailed, match='broke'):
             stream.read()
         done.set()

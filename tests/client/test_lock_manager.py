@@ -309,7 +309,7 @@ def test_waiting_has_an_end_where_one_was_asked_for(locks, take):
     begun = time.monotonic()
     with pytest.raises(Busy, match='/a for 0.2 s'):
         getattr(other, take)()
-    assert 0.2 <= time.monotonic() - begun < 5
+    assert 0.2 <= time.monotonic() - begun
     lock.close()
     getattr(other, take)()
     other.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 
 import pytest
 
@@ -13,6 +12,7 @@ from filetracker.client.dummy import DummyClient
 from filetracker.errors import InvalidName, LocalFileError, NotFound, ServerError
 from tests.client.raw_server import RawServer, file_answer
 from tests.client.reading import content, names_below
+from tests.support import PATIENCE, wait_for
 
 
 @pytest.fixture(params=['with a server', 'alone', 'dummy'])
@@ -105,7 +105,7 @@ def test_they_are_really_on_their_way_together(tmp_path):
     together = threading.Barrier(4)
 
     def meet(connection, request):
-        together.wait(10)
+        together.wait(PATIENCE)
         connection.sendall(file_answer(b'content'))
 
     with RawServer(meet) as server:
@@ -165,11 +165,10 @@ def test_who_waits_for_a_slow_neighbour_goes_on_alone(tmp_path):
 
     with RawServer(slow, file_answer(b'content')) as server:
         first = Client(remote_url=server.url, cache_dir=str(tmp_path / 'c'), timeout=60)
-        second = Client(remote_url=server.url, cache_dir=str(tmp_path / 'c'), timeout=0.3)
+        second = Client(remote_url=server.url, cache_dir=str(tmp_path / 'c'), timeout=1)
         thread = threading.Thread(target=first.get_file, args=('/a@5', tmp_path / 'first'))
         thread.start()
-        while not server.requests:
-            time.sleep(0.01)
+        wait_for(lambda: server.requests, 'the request')
         second.get_file('/a@5', tmp_path / 'second')
         assert (tmp_path / 'second').read_bytes() == b'content'
         assert thread.is_alive()

@@ -11,6 +11,7 @@ from filetracker.client.client import Client
 from filetracker.errors import FiletrackerError
 from tests.client.raw_server import RawServer, answer, file_answer, store_at
 from tests.client.reading import content, entry
+from tests.support import wait_for
 from tests.trust import by_form
 
 OLD = b'old' * 100
@@ -27,7 +28,7 @@ def worker(tmp_path):
     return client
 
 
-def asking(client, server, retries=0, silence=0.2):
+def asking(client, server, retries=0, silence=20):
     """Turns a client to another server."""
     client.remote_store = store_at(server)
     client.remote_store._server._retries = retries
@@ -90,13 +91,15 @@ def test_a_server_that_hangs_leaves_old_and_then_new(worker, stage, tmp_path):
     with RawServer(hang, hang, hang, ANSWER) as server:
         for _ in range(2):
             with pytest.raises(FiletrackerError):
-                asking(worker, server).get_file('/a', tmp_path / 'out')
+                asking(worker, server, silence=0.2).get_file('/a', tmp_path / 'out')
             check_old(worker, tmp_path / 'out')
         with pytest.raises(FiletrackerError):
             worker.get_stream('/a@6', serve_from_cache=True)
         check_old(worker, tmp_path / 'out')
+        # It has heard who gave up already.
+        wait_for(lambda: len(server.requests) == 3, 'the last of them')
         done.set()
-        asking(worker, server, silence=5).get_file('/a', tmp_path / 'out')
+        asking(worker, server).get_file('/a', tmp_path / 'out')
     check_new(worker, tmp_path / 'out')
     assert leftovers(tmp_path) == []
 

@@ -9,6 +9,7 @@ import pty
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import threading
 
@@ -18,7 +19,7 @@ from filetracker.client.exits import INTERRUPTED
 from filetracker.client.shell import main
 from tests.client.commands import command, done, is_saving
 from tests.client.raw_server import RawServer, file_answer
-from tests.support import environment, wait_for
+from tests.support import PATIENCE, environment, wait_for
 
 TEXT = os.urandom(1_000_000)
 
@@ -26,19 +27,19 @@ TEXT = os.urandom(1_000_000)
 class Terminal:
     """A command on a terminal of its own; ``shown`` is what was drawn there so far."""
 
-    def __init__(self, *arguments) -> None:
+    def __init__(self, command) -> None:
         self.shown = b''
         self._end, other = pty.openpty()
         fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
         self.process = subprocess.Popen(
-            command(*arguments), stdin=other, stdout=other, stderr=other, env=environment()
+            command, stdin=other, stdout=other, stderr=other, env=environment()
         )
         os.close(other)
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
     def finish(self) -> int:
-        status = self.process.wait(30)
+        status = self.process.wait(60)
         self._reader.join()
         os.close(self._end)
         return status
@@ -50,10 +51,10 @@ class Terminal:
                 self.shown += piece
 
 
-@pytest.fixture
-def slow():
-    """A server that stops in the middle of a file until ``go_on`` is set, with ``reached``."""
-    reached, go_on = threading.Event(), threading.Event()
+@contextlib.contextmanager
+def stopping(seconds):
+    """Yields a server that stops in the middle of a file, for so long; ``reached`` is set then."""
+    reached, over = threading.Event(), threading.Event()
 
     def answer(connection, request):
         whole = file_answer(TEXT)
@@ -61,21 +62,35 @@ def slow():
         for start in range(0, half, 10_000):
             connection.sendall(whole[start : min(start + 10_000, half)])
         reached.set()
-        if go_on.wait(1.2):
+        if over.wait(seconds):
             return
         with contextlib.suppress(OSError):
             connection.sendall(whole[half:])
 
     with RawServer(answer) as server:
-        server.reached, server.go_on = reached, go_on
+        server.reached, server.over = reached, over
         try:
             yield server
         finally:
-            go_on.set()
+            over.set()
+
+
+@pytest.fixture
+def slow():
+    with stopping(1.2) as server:
+        yield server
+
+
+@pytest.fixture
+def stuck():
+    with stopping(None) as server:
+        yield server
 
 
 def test_what_takes_longer_than_a_second_is_drawn_and_wiped_away(slow, tmp_path):
-    terminal = Terminal('-r', slow.url, '-c', tmp_path / 'cache', 'get', '/d/large', tmp_path / 'o')
+    terminal = Terminal(
+        command('-r', slow.url, '-c', tmp_path / 'cache', 'get', '/d/large', tmp_path / 'o')
+    )
 
     assert terminal.finish() == 0
     assert (tmp_path / 'o').read_bytes() == TEXT
@@ -96,7 +111,10 @@ def test_into_a_pipe_nothing_is_drawn(slow, tmp_path):
 
 
 def test_what_is_quick_is_not_drawn(live, remote, file, tmp_path):
-    terminal = Terminal('-r', live.url, '-c', tmp_path / 'cache', 'put', file, '/a@5')
+    # However slow the machine is.
+    quick = 'from filetracker.client.shell import bars, main; bars._LONG = 60; main()'
+    arguments = ['-r', live.url, '-c', str(tmp_path / 'cache'), 'put', str(file), '/a@5']
+    terminal = Terminal([sys.executable, '-c', quick, *arguments])
 
     assert terminal.finish() == 0
     assert terminal.shown == b'/a@5\r\n'
@@ -104,7 +122,9 @@ def test_what_is_quick_is_not_drawn(live, remote, file, tmp_path):
 
 def test_many_files_are_counted(slow, tmp_path):
     names = ['/d/%d' % number for number in range(3)]
-    terminal = Terminal('-r', slow.url, '-c', tmp_path / 'c', 'get', '-t', tmp_path / 'o', *names)
+    terminal = Terminal(
+        command('-r', slow.url, '-c', tmp_path / 'c', 'get', '-t', tmp_path / 'o', *names)
+    )
 
     assert terminal.finish() == 0
     assert sorted(os.listdir(tmp_path / 'o')) == ['0', '1', '2']
@@ -120,14 +140,19 @@ def test_many_files_are_counted(slow, tmp_path):
         (['/a'], signal.SIGTERM, 128 + signal.SIGTERM),
     ],
 )
-def test_who_is_ended_leaves_what_was_there(slow, tmp_path, names, number, status):
+def test_who_is_ended_leaves_what_was_there(stuck, tmp_path, names, number, status):
     (tmp_path / 'o').mkdir()
     (tmp_path / 'o' / 'a').write_text('old')
-    terminal = Terminal('-r', slow.url, '-c', tmp_path / 'cache', 'get', *names, tmp_path / 'o')
-    slow.reached.wait(20)
+    terminal = Terminal(
+        command('-r', stuck.url, '-c', tmp_path / 'cache', 'get', *names, tmp_path / 'o')
+    )
+    assert stuck.reached.wait(PATIENCE)
     wait_for(lambda: is_saving(terminal.process, tmp_path / 'o'), 'the download')
 
     terminal.process.send_signal(number)
+    if len(names) > 1:
+        # Threads hear of it when their connections say something; the rest never comes.
+        stuck.over.set()
     assert terminal.finish() == status
     assert os.listdir(tmp_path / 'o') == ['a']
     assert (tmp_path / 'o' / 'a').read_text() == 'old'

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +9,7 @@ from typing import Any
 import pytest
 
 from tests.faults import SOAK, campaign, shim
-
-_ROOM = 512 << 20
+from tests.memory import in_memory
 
 
 @pytest.fixture(scope='session')
@@ -25,12 +21,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def scratch(tmp_path: Path) -> Iterator[Path]:
     """A folder in memory where that can be had: these tests sync a lot, and hold no data dear."""
-    memory = Path('/dev/shm')
-    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < _ROOM:
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(prefix='filetracker-', dir=memory) as folder:
-        yield Path(folder)
+    with in_memory(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -53,10 +53,11 @@ def fill_and_crowd(folder: str, names: int, threads: int, operations: int) -> Re
         **_locks(store),
         **_resources(base_dir),
     }
-    begun = time.monotonic()
+    # Of the processor: how long it takes depends on what else the machine does.
+    begun = time.process_time()
     store.close()
     store = FileStorage(base_dir)
-    report['seconds to open'] = round(time.monotonic() - begun, 2)
+    report['seconds to open'] = round(time.process_time() - begun, 2)
     report['logs'] = _resources(base_dir)['logs']
     store.close()
     return report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import pty
 import random
@@ -11,13 +12,14 @@ import struct
 import subprocess
 import sys
 import termios
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
 
+from filetracker.client.migration.copying import Copying
 from filetracker.scripts.migrate import main
 from tests.client.raw_server import VERSIONS, RawServer, answer
 from tests.migration.stores import State, migrate, served, started, write
@@ -62,7 +64,7 @@ def test_a_server_that_dies_and_comes_back_is_waited_for(
         for enough in (0, 100, 200):
             wait_for(partial(_has, server.url, enough), 'some files')
             os.kill(server.owner_pid(), signal.SIGKILL)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=3 * PATIENCE)
 
     assert (process.returncode, err) == (0, b'')
     assert served(server.url) == MANY
@@ -70,13 +72,18 @@ def test_a_server_that_dies_and_comes_back_is_waited_for(
 
 def test_a_server_that_goes_away_ends_it(server: LiveServer, tree: Path, monkeypatch, capsys):
     monkeypatch.setattr('filetracker.client.migration.copying._PAUSES', (0, 0.1))
-    with ThreadPoolExecutor(1) as pool:
-        ended = pool.submit(migrate, capsys, tree, server.url)
-        wait_for(partial(_has, server.url, 50), 'some files')
-        server.kill()
+    begun, treat = itertools.count(), Copying._treat
 
-    assert ended.result().status == 1
-    assert ended.result().err[-1] == (
+    def treat_or_kill(copying, item):
+        if next(begun) == 50:
+            server.kill()
+        treat(copying, item)
+
+    monkeypatch.setattr(Copying, '_treat', treat_or_kill)
+    ended = migrate(capsys, tree, server.url)
+
+    assert ended.status == 1
+    assert ended.err[-1] == (
         'filetracker-migrate: cannot reach %s: Connection refused' % server.url
     )
 
@@ -133,11 +140,20 @@ def test_a_usage_error_is_2(arguments: list[str], capsys):
     assert capsys.readouterr().err.startswith('usage: filetracker-migrate ')
 
 
-def test_interrupting_says_how_to_go_on(server: LiveServer, tree: Path):
-    with started(tree, server.url) as process:
-        wait_for(partial(_has, server.url, 20), 'some files')
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
+def test_interrupting_says_how_to_go_on(tree: Path):
+    stored, over = answer(last_modified='Mon, 01 Jan 2001 00:00:00 GMT'), threading.Event()
+
+    def take_some(connection, request):
+        if len(server.requests) > 20:
+            over.wait()
+        connection.sendall(stored)
+
+    with RawServer(VERSIONS, answer(), take_some) as server:
+        with started(tree, server.url) as process:
+            wait_for(lambda: len(server.requests) > 20, 'some files')
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=PATIENCE)
+        over.set()
 
     assert process.returncode == 130
     assert (out, err) == (b'', b'filetracker-migrate: interrupted; run it again to go on\n')

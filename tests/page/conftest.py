@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.memory import in_memory
 from tests.support import LiveServer
 from tests.wire.raw import Peer, put
 
@@ -36,7 +37,10 @@ ODD = [
 @pytest.fixture(scope='package')
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server with odd names below /odd and below /odd/<each>/."""
-    with LiveServer(tmp_path_factory.mktemp('page') / 'store') as live:
+    with (
+        in_memory(tmp_path_factory.mktemp('page')) as folder,
+        LiveServer(folder / 'store') as live,
+    ):
         with Peer(live.port) as peer:
             for name in ODD:
                 for whole in ('odd/' + name, 'below/%s/%s' % (name, name)):

@@ -32,7 +32,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     chromium = shutil.which('chromium') or shutil.which('chromium-browser')
     assert chromium, 'chromium is not installed; tools/system.sh does that'
     with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield playwright.chromium.launch(executable_path=chromium, args=FLAGS, timeout=60_000)
 
 
 class Visit:
@@ -42,7 +42,7 @@ class Visit:
         self.url = url
         self.context = context
         self.page = context.new_page()
-        self.page.set_default_timeout(10_000)
+        self.page.set_default_timeout(30_000)
         self.complaints: list[str] = []
         self.asked: list[str] = []
         self.page.on('console', lambda message: self.complaints.append(message.text))

@@ -132,6 +132,7 @@ def test_pages_of_a_search_have_each_name_once(monkeypatch):
 def test_a_search_stops_and_can_go_on_when_it_takes_long(monkeypatch):
     monkeypatch.setattr(looking, '_NAMES', 10)
     monkeypatch.setattr(looking, 'MOST_NAMES', 50)
+    monkeypatch.setattr(looking, 'MOST_SECONDS', 60.0)
     names = ['%04d' % number for number in range(1000)]
     tree = Tree(holding(names))
 

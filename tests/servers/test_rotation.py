@@ -9,7 +9,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -189,15 +188,14 @@ def test_the_server_outlives_the_directory_of_its_log(tmp_path: Path, handler: s
     told = {'version': 1, 'handlers': {'x': made}, 'root': {'level': 'INFO', 'handlers': ['x']}}
     config = tmp_path / 'log.json'
     config.write_text(json.dumps(told))
-    with socket.create_server(('127.0.0.1', 0)) as free:
-        port = free.getsockname()[1]
     server = subprocess.Popen(
         [sys.executable, '-m', 'filetracker.servers.run', '-D', '-d', str(tmp_path / 'store')]
-        + ['-p', str(port), '--log-config', str(config)],
+        + ['-p', '0', '--log-config', str(config)],
         env=environment(),
     )
     try:
         wait_for(lambda: log.exists() and ' serving ' in log.read_text(), 'the server')
+        port = port_in(log)
         owner = psutil.Process(server.pid).children()[0]
         shutil.rmtree(folder)
         server.send_signal(signal.SIGUSR1)

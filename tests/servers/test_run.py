@@ -184,11 +184,9 @@ def test_the_log_may_be_quiet(tmp_path: Path) -> None:
 
 def test_a_log_that_nobody_reads_holds_up_nobody(tmp_path: Path) -> None:
     with _Foreground(['-d', str(tmp_path / 'store'), '-p', '0', '-D']) as process:
-        url = process.serving().split()[-1]
-        with requests.Session() as session:
+        with Peer(int(process.serving().rpartition(':')[2])) as peer:
             for number in range(1000):
-                answer = session.get('%s/files/%d' % (url, number), timeout=PATIENCE)
-                assert answer.status_code == 404
+                assert peer.ask(request('GET', '/files/%d' % number)).status == 404
         process.send_signal(signal.SIGTERM)
 
         process.wait(PATIENCE)

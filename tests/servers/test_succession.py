@@ -86,18 +86,25 @@ def test_nobody_is_refused_by_a_server_in_the_background(daemon: Path) -> None:
     assert int(pid_file.read_text()) == pid
 
 
-def test_who_has_just_connected_is_answered_by_the_one_that_leaves(server: LiveServer) -> None:
-    owner = psutil.Process(server.owner_pid())
-    with Peer(server.port) as peer:
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[LiveServer]:
+    """A server that waits for who has just connected longer than a test may take."""
+    with LiveServer(tmp_path / 'store', module='tests.servers.patient') as live:
+        yield live
+
+
+def test_who_has_just_connected_is_answered_by_the_one_that_leaves(patient: LiveServer) -> None:
+    owner = psutil.Process(patient.owner_pid())
+    with Peer(patient.port) as peer:
         wait_for(lambda: len(owner.net_connections('tcp')) > 1, 'the connection to be taken')
-        os.kill(server.pid, signal.SIGUSR2)
+        os.kill(patient.pid, signal.SIGUSR2)
         wait_for(
             lambda: all(each.status != psutil.CONN_LISTEN for each in owner.net_connections('tcp')),
             'the owner to stop',
         )
 
         assert peer.ask(put('file')).status == 200
-    wait_for(lambda: server.log().count(SERVING) == 2, 'the next one to serve')
+    wait_for(lambda: patient.log().count(SERVING) == 2, 'the next one to serve')
 
 
 def test_it_goes_on_where_what_is_installed_now_is_broken(tmp_path: Path) -> None:
@@ -173,21 +180,20 @@ def test_signals_wait_while_it_becomes_another(server: LiveServer) -> None:
     assert server.stop() == 0
 
 
-def test_a_successor_whose_store_cannot_be_opened_goes_on_trying(server: LiveServer) -> None:
-    moved = Path('%s.moved' % server.base_dir)
-    with Peer(server.port) as peer:
-        wait_for(lambda: len(psutil.Process(server.owner_pid()).net_connections('tcp')) > 1)
-        os.kill(server.pid, signal.SIGUSR2)
-        wait_for(lambda: 'takes over' in server.log(), 'the owner to be asked to leave')
-        # The connection that has asked for nothing keeps it for a moment.
-        server.base_dir.rename(moved)
-        server.base_dir.touch()
-        assert peer.is_dropped()
-    wait_for(lambda: server.log().count('cannot serve: ') >= 2, 'two attempts')
-    server.base_dir.unlink()
-    moved.rename(server.base_dir)
+def test_a_successor_whose_store_cannot_be_opened_goes_on_trying(patient: LiveServer) -> None:
+    moved = Path('%s.moved' % patient.base_dir)
+    # The connection that has asked for nothing keeps the owner until the store is away.
+    with Peer(patient.port):
+        wait_for(lambda: len(psutil.Process(patient.owner_pid()).net_connections('tcp')) > 1)
+        os.kill(patient.pid, signal.SIGUSR2)
+        wait_for(lambda: 'takes over' in patient.log(), 'the owner to be asked to leave')
+        patient.base_dir.rename(moved)
+        patient.base_dir.touch()
+    wait_for(lambda: patient.log().count('cannot serve: ') >= 2, 'two attempts')
+    patient.base_dir.unlink()
+    moved.rename(patient.base_dir)
 
-    with Peer(server.port) as peer:
+    with Peer(patient.port) as peer:
         assert peer.ask(put('file')).status == 200
 
 

@@ -255,14 +255,18 @@ def test_a_server_without_room_is_alive_but_not_ready(tmp_path: Path) -> None:
         assert server.log().count('the server is ready again') == 1
 
 
-def test_many_who_ask_whether_it_is_ready_ask_the_disk_once(tmp_path: Path) -> None:
+def test_many_who_ask_whether_it_is_ready_ask_the_disk_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However long it takes to ask so often.
+    monkeypatch.setattr('filetracker.servers.watch._FRESH', 20.0)
     application = FiletrackerServer(str(tmp_path))
     looks: list[None] = []
     application.storage.check_ready = lambda: looks.append(None)  # type: ignore[method-assign]
     answers = [application.answer(environ('/ready')).status for _ in range(50)]
     application.storage.close()
 
-    assert set(answers) == {'200 OK'} and len(looks) <= 2
+    assert set(answers) == {'200 OK'} and len(looks) == 1
 
 
 def test_the_disk_is_tried_though_nobody_changes_anything(tmp_path: Path) -> None:
@@ -333,7 +337,8 @@ def test_another_wsgi_server_answers_too(application: Server) -> None:
 def test_a_server_with_a_fallback_tells_of_itself(tmp_path: Path) -> None:
     with LiveServer(tmp_path / 'store', '--fallback-url', 'http://127.0.0.1:9') as server:
         assert answer_of(server) == (200, 'ready\n')
-        assert status(server)['connections'] == 1
+        said = status(server)
+        assert said['connections'] >= said['requests_in_flight'] == 1
         assert metrics(server)['filetracker_http_requests_total', 'GET', '200'] == 2
 
 

@@ -240,9 +240,9 @@ def hold(root):
 def hold_with_a_child(root):
     warnings.simplefilter('ignore')
     with closing(open_storage(str(root))):
-        pid = os.fork()
-        if pid:
-            print(pid, flush=True)
+        if not os.fork():
+            # It says so itself: only then it has let go of what it cannot use.
+            print(os.getpid(), flush=True)
         sys.stdin.readline()
         os._exit(0)
 

@@ -33,7 +33,7 @@ def content(key: str, size: int | None = None) -> Content:
     """
     noise = random.Random(key)
     plain = key.encode() + b'\n' + noise.randbytes(noise.choice(_SIZES) if size is None else size)
-    return Content(plain, gzip.compress(plain, 1), hashlib.sha256(plain).hexdigest())
+    return Content(plain, gzip.compress(plain, 1, mtime=0), hashlib.sha256(plain).hexdigest())
 
 
 def of_version(name: str, version: int) -> Content:

@@ -76,7 +76,7 @@ def test_many_who_make_the_server_inflate_hold_up_nobody(server: LiveServer, do:
             else:
                 assert client.get_plain('bomb', Range='bytes=-1').body == b'\0'
 
-    with Onlooker(server.port) as onlooker, ThreadPoolExecutor(_MANY) as pool:
+    with Onlooker(server) as onlooker, ThreadPoolExecutor(_MANY) as pool:
         list(pool.map(inflate, range(_MANY)))
 
     assert onlooker.tally.is_clean, onlooker.tally

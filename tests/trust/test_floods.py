@@ -61,7 +61,7 @@ def test_a_flood_is_refused_and_holds_up_nobody(
 ) -> None:
     owner = shared.owner_pid()
     before = forget_peak(owner)
-    with Onlooker(shared.port) as onlooker:
+    with Onlooker(shared) as onlooker:
         heard = statuses(converse(shared.port, said))
 
     # The connection may be gone before the answer is heard.
@@ -73,7 +73,7 @@ def test_a_flood_is_refused_and_holds_up_nobody(
 
 def test_a_body_in_the_smallest_chunks_is_stored_and_holds_up_nobody(shared: LiveServer) -> None:
     what = content('smallest', by_form(300_000, 1_000_000))
-    with Onlooker(shared.port) as onlooker:
+    with Onlooker(shared) as onlooker:
         heard = statuses(converse(shared.port, _CHUNKED + in_chunks(what.plain, 1)))
 
     assert heard == [200]
@@ -85,7 +85,7 @@ def test_a_body_in_the_smallest_chunks_is_stored_and_holds_up_nobody(shared: Liv
 def test_a_stream_of_requests_is_answered_and_holds_up_nobody(shared: LiveServer) -> None:
     count = by_form(30_000, 300_000)
     said = request('GET', '/version') * count
-    with Onlooker(shared.port) as onlooker:
+    with Onlooker(shared) as onlooker:
         heard = statuses(converse(shared.port, said))
 
     assert heard == [200] * count
@@ -104,7 +104,7 @@ def test_requests_whose_answers_nobody_takes_hold_up_nobody_and_take_no_memory(
         with pytest.raises(BlockingIOError):
             while True:
                 peer.socket.send(get('much') * 1000)
-        with Onlooker(shared.port) as onlooker:
+        with Onlooker(shared) as onlooker:
             time.sleep(by_form(0.5, 10))
 
     assert peak(owner) - before < _FLAT
@@ -123,7 +123,7 @@ def test_a_peer_that_goes_on_after_it_was_refused_holds_up_nobody(
     owner = shared.owner_pid()
     before = forget_peak(owner)
     until = time.monotonic() + by_form(1, 20)
-    with Onlooker(shared.port) as onlooker, Peer(shared.port) as peer:
+    with Onlooker(shared) as onlooker, Peer(shared.port) as peer:
         peer.send(first)
         try:
             while time.monotonic() < until:

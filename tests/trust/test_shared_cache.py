@@ -18,6 +18,8 @@ from tests.trust import by_form
 PROCESSES = by_form(4, 16)
 THREADS = 4
 SECONDS = by_form(3, 60)
+#: So many steps have each kind, also where they take long.
+STEPS = 300
 NAMES = ['/folder%d/file%d' % (number % 7, number) for number in range(50)]
 
 
@@ -57,7 +59,7 @@ def _work(url: str, folder: Path, number: int) -> Counter[str]:
     def hammer(thread: int) -> None:
         chance = random.Random(number * THREADS + thread)
         source, target = (folder / ('%s%d-%d' % (way, number, thread)) for way in ('in', 'out'))
-        while time.monotonic() < until:
+        while time.monotonic() < until or sum(counts.values()) < STEPS:
             name = chance.choice(NAMES)
             try:
                 what = _step(client, chance, name, source, target)

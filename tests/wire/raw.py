@@ -141,10 +141,10 @@ def put(name: str, body: bytes = b'content', version: int = 1000, **fields: str 
 
 
 def put_gzip(name: str, plain: bytes = b'content', version: int = 1000) -> bytes:
-    """Returns the request that puts a file as clients do."""
+    """Returns the request that puts a file as clients do, but for the time in its gzip header."""
     return put(
         name,
-        gzip.compress(plain),
+        gzip.compress(plain, mtime=0),
         version,
         content_encoding='gzip',
         sha256_checksum=digest(plain),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import resource
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import psutil
 import pytest
 
 from tests.support import LiveServer, wait_for
@@ -97,6 +99,8 @@ def test_the_limit_is_in_the_log_and_that_it_was_reached_once(narrow: LiveServer
             assert newcomer.ask(get('none')).status == 404
 
     wait_for(lambda: 'which is the limit' in narrow.log(), 'the warning')
-    assert narrow.log().count('which is the limit') == 1
+    # Once in a minute.
+    seconds = time.time() - psutil.Process(narrow.owner_pid()).create_time()
+    assert narrow.log().count('which is the limit') <= 1 + seconds // 60
     assert 'only 90 files may be open at a time (ulimit -n), which is little' in narrow.log()
     assert 'Traceback' not in narrow.log()

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.support import LiveServer
+from tests.support import LiveServer, wait_for
 from tests.wire.raw import Peer, delete, get, http_date, listing, put, request
 
 
@@ -181,7 +181,7 @@ def test_promise_41_an_error_tells_nothing_of_the_machine(
     answer = peer.ask(get(name))
     assert answer.status == 500
     assert answer.line == 'internal error'
-    assert str(shared.base_dir) in shared.log()
+    wait_for(lambda: str(blob) in shared.log(), 'the reason in the log')
 
 
 def test_promise_42_an_unknown_endpoint_is_400(peer: Peer) -> None:

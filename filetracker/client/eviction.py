@@ -107,15 +107,14 @@ class Bound:
                 if entry.stored == newest:
                     continue
                 try:
-                    is_removed = self._directory.remove(entry)
+                    stays = not self._directory.remove(entry) and os.path.exists(
+                        self._directory.file(entry.stored)
+                    )
                 except FiletrackerError as error:
                     # Somebody else's may be; there are others.
                     logger.debug('it stays in the cache: %s', error)
-                    stuck += entry.size
-                    continue
-                if is_removed:
-                    total -= entry.size
-                elif os.path.exists(self._directory.file(entry.stored)):
+                    stays = True
+                if stays:
                     stuck += entry.size
                 else:
                     total -= entry.size

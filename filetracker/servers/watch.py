@@ -114,7 +114,8 @@ class Watch:
     def _status(self, environ: Environ, rest: str) -> Answer:
         _check_alone('status', rest)
         sample = self._figures.sample()
-        said = _Status.of(self._totals(), self._run(self._room), sample, self._figures.uptime)
+        totals, room = self._storage.begin_census(), self._run(self._room)
+        said = _Status.of(totals, room, sample, self._figures.uptime)
         return _told('application/json', json.dumps(said._asdict(), indent=2).encode() + b'\n')
 
     def _metrics(self, environ: Environ, rest: str) -> Answer:
@@ -122,7 +123,7 @@ class Watch:
         # On this thread: where others come to their end meanwhile, they must count once.
         sample = self._figures.sample()
         accepted = environ.get('HTTP_ACCEPT', '')
-        totals, room = self._totals(), self._run(self._room)
+        totals, room = self._storage.begin_census(), self._run(self._room)
         text, kind = self._compute(self._metrics_of, sample, totals, room, accepted)
         return _told(kind, text)
 
@@ -136,11 +137,6 @@ class Watch:
             raise Refusal('501 Not Implemented', sentence) from None
         holdings = metrics.Holdings(totals, room, self._storage.activity)
         return metrics.text(sample, holdings, accepted)
-
-    def _totals(self) -> Totals:
-        # In an application that nobody began to count for.
-        self._storage.begin_census()
-        return self._storage.activity.census.get()
 
     def _room(self) -> Room | None:
         disk = self._storage.disk

@@ -137,10 +137,8 @@ class Pages:
         # Who looks at this page is not busy.
         busy = [one for one in self._figures.busy() if one.target.partition('?')[0].strip('/')]
         history = self.history
-        # In an application that nobody began to count for.
-        self._storage.begin_census()
         return {
-            'savings': savings.savings(self._storage.activity.census.get()),
+            'savings': savings.savings(self._storage.begin_census()),
             'plots': self._compute(plots, list(history.spans()), history.clock(), time.time()),
             'frame': FRAME,
             'busy': busy[:_MOST_BUSY],

@@ -85,13 +85,17 @@ class Census:
                 self._counted,
             )
 
-    def begin(self, blobs: BlobStore, catalog: Catalog) -> None:
-        """Counts on a thread of its own, unless that is done or being done. Returns at once."""
+    def begin(self, blobs: BlobStore, catalog: Catalog) -> Totals:
+        """Counts on a thread of its own, unless that is done or being done.
+
+        Returns at once, what is counted by now.
+        """
         with self._lock:
             if self._thread is None:
                 count = partial(self._count, blobs, catalog)
                 self._thread = threading.Thread(target=count, name=THREAD, daemon=True)
                 self._thread.start()
+        return self.get()
 
     def _count(self, blobs: BlobStore, catalog: Catalog) -> None:
         begun = self._rested = time.monotonic()

@@ -62,7 +62,7 @@ class Storage:
         self.shelf, self.tree = shelf or Shelf(), Tree(catalog)
         #: What goes on in the store.
         self.activity = catalog.activity
-        #: Counts what is stored from now on, in the background.
+        #: Counts what is stored from now on, in the background; returns what is counted by now.
         self.begin_census = partial(self.activity.census.begin, blobs, catalog)
         self.disk = disk
 

@@ -80,8 +80,8 @@ class Upload:
         self._announced_size = size
         self._limit = limit
         self._check_room = check_room
-        self._stored = self._unchecked = 0
-        self._begun = 0
+        # How many bytes were saved, and of how many the disk has been looked at.
+        self._stored = self._begun = 0
         self._failed = False
         self._hash = hashlib.sha256()
         self._codec: gz.Inflater | gz.Deflater = (
@@ -187,8 +187,6 @@ class Upload:
             while left:
                 left = left[self.file.write(left) :]
         self._stored += len(stored)
-        self._unchecked += len(stored)
-        if self._unchecked >= _ROOM_CHECK_BYTES:
-            self._unchecked = 0
+        if self._stored - self._begun >= _ROOM_CHECK_BYTES:
             self._begun = begin_sync(self.file, self._begun)
             self._check_room()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import io
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from filetracker.errors import StoreFull
@@ -17,6 +18,10 @@ from filetracker.errors import StoreFull
 PREFIX = '.filetracker-'
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+# sync_file_range(2): begin to write what is not being written.
+_BEGIN = 2
+# What is said where it may not be called, or not for such a file.
+_NOT_THERE = (errno.ENOSYS, errno.EPERM, errno.EINVAL, errno.ESPIPE)
 
 
 @contextlib.contextmanager
@@ -149,13 +154,41 @@ def begin_sync(file: IO[bytes], start: int) -> int:
     """Lets the system begin to write what is behind ``start``, and does not wait for it.
 
     A sync later takes less time then. Returns where the file ends. Nothing happens to a file that
-    is in memory.
+    is in memory. Raises ``OSError`` as :func:`begin_sync_of` does.
     """
     end = file.tell()
-    with contextlib.suppress(OSError):
-        # What is written already it also forgets; this is not.
-        os.posix_fadvise(file.fileno(), start, end - start, os.POSIX_FADV_DONTNEED)
+    try:
+        descriptor = file.fileno()
+    except OSError:
+        # What is in memory has none.
+        return end
+    begin_sync_of(descriptor, start, end - start)
     return end
+
+
+def begin_sync_of(descriptor: int, start: int = 0, size: int = 0) -> None:
+    """Does that with ``size`` bytes behind ``start``; all of them if it is 0.
+
+    Raises ``OSError`` where the system cannot write them. It has dropped them then, and a sync
+    later may say nothing of it: ext4 does so, and ``posix_fadvise`` would not tell.
+    """
+    number = _sync_file_range()(descriptor, start, size, _BEGIN)
+    if number not in (0, *_NOT_THERE):
+        raise OSError(number, os.strerror(number))
+
+
+@functools.cache
+def _sync_file_range() -> Callable[[int, int, int, int], int]:
+    """Returns the call of that name, which Python has not got; it returns an error number, or 0."""
+    try:
+        import ctypes
+
+        call = ctypes.CDLL(None, use_errno=True).sync_file_range
+    except (ImportError, OSError, AttributeError):
+        # Other systems have not got it either.
+        return lambda descriptor, start, size, flags: 0
+    call.argtypes = ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint
+    return lambda *arguments: ctypes.get_errno() if call(*arguments) else 0
 
 
 class reporting_full_disk:

@@ -1,6 +1,6 @@
 """Gzip (RFC 1952): the one place that knows which engine is used.
 
-Memory is bounded by :data:`PIECE` whatever a stream inflates to. ``benchmarks/engines.py`` prints
+Memory is bounded by :data:`MOST` whatever a stream inflates to. ``benchmarks/engines.py`` prints
 the figures behind the choice of engines and levels.
 """
 
@@ -27,11 +27,13 @@ from filetracker.engines import (
 
 __all__ = ['ENGINES', 'PIECE', 'Deflater', 'Inflater', 'LenientInflater', 'NotGzip', 'inflated']
 
-#: How much is read, and the most that comes out of an inflater, at once, in bytes.
+#: How much is read at once, in bytes.
 PIECE = 1 << 18
+#: The most that comes out of an inflater at once: mostly all that there is in a piece.
+MOST = 2 * PIECE
 
-# How much of the input an inflater looks at at once, at first: it copies the rest at the end of
-# each member. As long as none ends it looks at more and more, up to a piece, which is faster.
+# How much of the input an inflater looks at at once behind the end of a member: it copies the rest
+# at the end of each. As long as none ends it looks at more and more, up to a piece: that is faster.
 _SLICE = 1 << 14
 
 _MAGIC = b'\x1f\x8b'
@@ -56,16 +58,19 @@ class Inflater:
     """Inflates a gzip stream, of one member or more, that comes in parts.
 
     Checksum and length in each trailer are checked. Anything behind the last member that is not
-    another member is an error. Takes what every other inflater takes, and no more.
+    another member is an error. Takes what every other inflater takes, and no more. Where ``size``
+    plain bytes are expected, hardly more memory is taken than for those.
     """
 
-    def __init__(self, engine: str = STRICT) -> None:
+    def __init__(self, engine: str = STRICT, size: int | None = None) -> None:
         self._engine = engine
+        # One more, as a full piece may not be all; and not too little, where it is not as expected.
+        self._most = MOST if size is None else max(_SLICE, min(MOST, size + 1))
         self._member: Member | None = None
-        self._width = _SLICE
+        self._width = PIECE
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yields the plain bytes, in pieces of at most :data:`PIECE`.
+        """Yields the plain bytes, in pieces of at most :data:`MOST`.
 
         To be read to its end before the next call. Raises :class:`NotGzip`.
         """
@@ -87,7 +92,7 @@ class Inflater:
         is_full = True
         while is_full or not self._member.needs_input:
             try:
-                piece = self._member.decompress(data, PIECE)
+                piece = self._member.decompress(data, self._most)
             except ERRORS as error:
                 raise NotGzip('not valid gzip: %s' % error) from None
             if piece:
@@ -96,7 +101,7 @@ class Inflater:
                 return len(self._member.unused_data)
             data = b''
             # An engine may have taken all of the input and have more to give.
-            is_full = len(piece) == PIECE
+            is_full = len(piece) == self._most
         return 0
 
     def finish(self) -> None:
@@ -218,7 +223,7 @@ def _shrinks(sample: bytes) -> bool:
 
 
 def inflated(file: BinaryIO) -> Iterator[bytes]:
-    """Yields the plain bytes of a gzip file, in pieces of at most :data:`PIECE`.
+    """Yields the plain bytes of a gzip file, in pieces of at most :data:`MOST`.
 
     An empty piece behind each :data:`PIECE` of the file, so that no step takes long. Raises
     :class:`NotGzip`; what came before it may then be wrong as well.

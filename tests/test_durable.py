@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -9,10 +10,12 @@ import stat
 
 import pytest
 
+from filetracker import durable
 from filetracker.durable import (
     PREFIX,
     aside,
     begin_sync,
+    begin_sync_of,
     path_of,
     publish,
     replacing,
@@ -297,7 +300,12 @@ def test_a_full_disk_is_reported_once():
 
 def test_what_is_about_to_be_synced_is_begun_once(tmp_path, monkeypatch):
     begun = []
-    monkeypatch.setattr(os, 'posix_fadvise', lambda _, *about: begun.append(about))
+
+    def sync_file_range(descriptor, start, size, flags):
+        begun.append((start, size))
+        return 0
+
+    monkeypatch.setattr(durable, '_sync_file_range', lambda: sync_file_range)
 
     with open(tmp_path / 'file', 'w+b', 0) as file:
         file.write(bytes(3000))
@@ -306,7 +314,29 @@ def test_what_is_about_to_be_synced_is_begun_once(tmp_path, monkeypatch):
 
         assert end == 3000
         assert begin_sync(file, end) == 3050
-    assert begun == [(0, 3000, os.POSIX_FADV_DONTNEED), (3000, 50, os.POSIX_FADV_DONTNEED)]
+    assert begun == [(0, 3000), (3000, 50)]
+
+
+@pytest.mark.parametrize('number, is_told', [(errno.EIO, True), (errno.ENOSYS, False)])
+def test_what_cannot_be_written_is_told_when_it_is_begun(tmp_path, monkeypatch, number, is_told):
+    monkeypatch.setattr(durable, '_sync_file_range', lambda: lambda *_: number)
+
+    with open(tmp_path / 'file', 'wb', 0) as file:
+        file.write(b'text')
+        with pytest.raises(OSError) if is_told else contextlib.nullcontext() as told:
+            begin_sync(file, 0)
+    assert not is_told or told.value.errno == number
+
+
+def test_the_system_says_what_it_cannot_begin_to_write(tmp_path):
+    with open(tmp_path / 'file', 'wb', 0) as file:
+        file.write(b'text')
+        begin_sync_of(file.fileno())
+        closed = os.dup(file.fileno())
+    os.close(closed)
+
+    with pytest.raises(OSError, match='Bad file descriptor'):
+        begin_sync_of(closed)
 
 
 def test_nothing_is_begun_of_a_file_in_memory():

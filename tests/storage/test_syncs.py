@@ -10,6 +10,9 @@ from functools import partial
 
 import pytest
 
+from filetracker.errors import StoreFull
+from filetracker.servers.storage import spool
+from filetracker.servers.storage import syncs as module
 from filetracker.servers.storage.syncs import Syncs
 from filetracker.servers.storage.together import run_together
 
@@ -41,6 +44,32 @@ def test_each_file_is_synced(files, synced):
 
     assert run_together([partial(syncs.file, file) for file in files]) == [(None, None)] * 6
     assert synced == [os.fstat(file).st_ino for file in files]
+
+
+def test_what_could_not_be_begun_is_told_though_the_sync_says_nothing(files, monkeypatch):
+    def begin_sync_of(descriptor):
+        if descriptor == files[1]:
+            raise OSError(errno.EIO, 'lost')
+
+    monkeypatch.setattr(module, 'begin_sync_of', begin_sync_of)
+
+    outcomes = run_together([partial(Syncs().file, files[0])])
+    syncs = Syncs()
+    outcomes += run_together([partial(syncs.file, file) for file in files[:3]])
+
+    assert [error and error.errno for _, error in outcomes] == [None, None, errno.EIO, None]
+
+
+def test_a_part_of_an_upload_for_which_there_is_no_room_is_told_so(tmp_path, monkeypatch):
+    def begin_sync(file, start):
+        raise OSError(errno.ENOSPC, 'full')
+
+    monkeypatch.setattr(spool, 'begin_sync', begin_sync)
+
+    with open(tmp_path / 'file', 'wb', 0) as file:
+        upload = spool.Upload(file, False, None, None, None, lambda: None)
+        with pytest.raises(StoreFull):
+            upload.write(os.urandom(5 << 20))
 
 
 def test_a_folder_that_several_want_is_synced_once(tmp_path, synced):

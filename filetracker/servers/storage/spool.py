@@ -85,7 +85,7 @@ class Upload:
         self._failed = False
         self._hash = hashlib.sha256()
         self._codec: gz.Inflater | gz.Deflater = (
-            gz.Inflater() if gzipped else gz.Deflater(compression)
+            gz.Inflater(size=size) if gzipped else gz.Deflater(compression)
         )
         #: How many plain bytes came so far.
         self.size = 0
@@ -188,5 +188,6 @@ class Upload:
                 left = left[self.file.write(left) :]
         self._stored += len(stored)
         if self._stored - self._begun >= _ROOM_CHECK_BYTES:
-            self._begun = begin_sync(self.file, self._begun)
+            with reporting_disk():
+                self._begun = begin_sync(self.file, self._begun)
             self._check_room()

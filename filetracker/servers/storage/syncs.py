@@ -9,12 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from filetracker.durable import sync_folder
+from filetracker.durable import begin_sync_of, sync_folder
 from filetracker.servers.storage.together import wait_together
 
 # Where a sync takes less, in seconds, threads would cost more time than they save.
 _QUICK = 0.0003
-_THREADS = 8
+# A slow disk is mostly one that takes many at once.
+_THREADS = 32
+# So many are synced one by one before it is looked again whether the disk is slow.
+_FEW = 8
 
 
 class Syncs:
@@ -34,7 +37,13 @@ class Syncs:
         _raise(wait_together(self._folders, path))
 
     def _files(self, descriptors: list[int]) -> list[OSError | None]:
-        return self._all(os.fsync, descriptors)
+        if len(descriptors) == 1:
+            return self._all(os.fsync, descriptors)
+        # All of them are on their way before any is waited for.
+        begun = [_error(begin_sync_of, descriptor) for descriptor in descriptors]
+        synced = self._all(os.fsync, descriptors)
+        # What could not be begun is told once.
+        return [early or late for early, late in zip(begun, synced, strict=True)]
 
     def _folders(self, paths: list[str]) -> list[OSError | None]:
         different = list(dict.fromkeys(paths))
@@ -48,8 +57,7 @@ class Syncs:
             if len(left) > 1 and self._seconds >= _QUICK:
                 errors += self._at_once(sync, left)
             else:
-                # Not all of them: the disk may have become slow.
-                errors += self._in_turn(sync, left[:_THREADS])
+                errors += self._in_turn(sync, left[:_FEW])
         return errors
 
     def _at_once(self, sync: Callable[[Any], None], items: list[Any]) -> list[OSError | None]:

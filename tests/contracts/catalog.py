@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 
 from filetracker.errors import NameConflict, PreconditionFailed
-from filetracker.servers.storage.interfaces import Delete, Entry, Page, Put
+from filetracker.servers.storage.interfaces import BEHIND_ALL, Delete, Entry, Page, Put
 from tests.contracts import Contract
 
 ONE = '1' * 64
@@ -468,6 +468,21 @@ class CatalogContract(Contract):
         assert catalog.page('', 'b', 10) == Page(b'b.c\nc\n', 'c', is_final=True)
         assert catalog.page('', 'b.b', 1) == Page(b'b.c\n', 'b.c', is_final=False)
         assert catalog.page('', 'c', 10) == Page(b'', '', is_final=True)
+
+    def test_stretches_join_to_all_names(self, catalog):
+        names = ['!', 'A', 'a b', 'a.b', 'a/b', 'a/c', 'aa', 'é', '\uffff', '\U00010000']
+        for name in names:
+            put(catalog, name)
+        catalog.bury('gone', 5)
+
+        position, texts = b'', []
+        while position < BEHIND_ALL:
+            stretch = catalog.stretch(position)
+            assert stretch.start <= position < stretch.stop
+            texts.append(stretch.text)
+            position = stretch.stop
+
+        assert b''.join(texts).decode().split('\n')[:-1] == names
 
     def test_a_page_leaves_out_what_is_newer_and_goes_on_behind_it(self, catalog):
         for version, name in enumerate(['d/a', 'd/b', 'd/c', 'd/e'], -2):

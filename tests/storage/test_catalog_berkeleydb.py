@@ -92,9 +92,14 @@ class TestBerkeleyCatalog(CatalogContract):
         assert catalog.buried_version('a') == 5
 
     def test_a_closed_catalogue_says_so(self, catalog):
+        catalog.stretch(b'')
         catalog.close()
 
-        for use in (lambda: catalog.entry('a'), lambda: put(catalog, 'a')):
+        for use in (
+            lambda: catalog.entry('a'),
+            lambda: put(catalog, 'a'),
+            lambda: catalog.stretch(b''),
+        ):
             with pytest.raises(StoreUnusable, match='closed'):
                 use()
 

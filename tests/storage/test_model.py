@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from filetracker.errors import BadUpload, NameConflict, NotFound
-from filetracker.servers.storage import Storage, open_storage
+from filetracker.servers.storage import Storage, level, listing, memory, open_storage
 from filetracker.servers.storage.memory import MemoryBlobStore, MemoryCatalog
 from tests.contracts.blob_store import digest_of
 from tests.contracts.storage import listed, put, stored
@@ -31,6 +31,14 @@ DIRECTORIES = st.sampled_from(['', 'a', 'a/b', 'd', 'b', 'missing'])
 VERSIONS = st.integers(-3, 12)
 CONTENTS = st.sampled_from([b'', b'one', b'two', b'three' * 100, bytes(70000)])
 LEVELS = st.sampled_from([0, 1, 9])
+
+
+@pytest.fixture(autouse=True)
+def lists_of_small_parts(monkeypatch):
+    monkeypatch.setattr(listing, '_FIRST_PAGE', 1)
+    monkeypatch.setattr(listing, '_PAGE', 2)
+    for module in (level, memory):
+        monkeypatch.setattr(module, '_STRETCH', 2)
 
 
 class Model(RuleBasedStateMachine):

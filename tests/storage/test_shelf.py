@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import gzip
 import os
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from filetracker.servers import content
 from filetracker.servers.conditional import Part
 from filetracker.servers.content import FromShelf
 from filetracker.servers.files import call
@@ -297,3 +299,50 @@ def test_a_blob_that_cannot_be_read_leaves_the_shelf(
 
     assert storage.shelf.get('name') is None
     assert blob_path(tmp_path).stat().st_mode & 0o200
+
+
+def stored(storage: Storage, name: str) -> bytes:
+    _, blob = storage.open(name)
+    with blob:
+        return blob.read()
+
+
+def test_what_is_not_in_memory_is_read_into_it_in_small_pieces(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(storage, 'name', os.urandom(9 << 20))
+    size = storage.entry('name').stored_size
+    read: list[tuple[int, int]] = []
+
+    def run(function: Callable[..., bytes], descriptor: int, count: int, start: int) -> bytes:
+        read.append((start, start + count))
+        return function(descriptor, count, start)
+
+    monkeypatch.setattr(content, '_is_in_memory', lambda *piece: False)
+    body = from_shelf(storage, run)
+    parts = [part[1:] for part in body.parts()]
+
+    for spans in (parts, read):
+        assert [start for start, _ in spans] == [0, *(stop for _, stop in spans[:-1])]
+        assert spans[-1][1] == size
+    assert len(parts) == 2
+    assert max(stop - start for start, stop in read) <= 2 << 20
+    assert b''.join(from_shelf(storage, call)) == stored(storage, 'name')
+
+
+def test_whether_a_file_is_in_memory_is_asked_once_in_a_while(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(storage, 'name', os.urandom(2 << 20))
+    asked: list[int] = []
+    monkeypatch.setattr(content, '_is_in_memory', lambda _, start, stop: asked.append(stop) or True)
+    monkeypatch.setattr(shelves, '_LOOK', 600.0)
+    body = from_shelf(storage, call)
+    same = copy.copy(body)
+    body._held[0]._next_look = 0.0
+
+    stops = [part[2] for part in body.parts()]
+    assert len(stops) == 2
+    assert asked == stops
+    assert len(list(same.parts())) == 2
+    assert asked == stops

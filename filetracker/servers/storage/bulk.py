@@ -24,6 +24,7 @@ from filetracker.servers.storage.records import (
     metadata_keys,
     name_key,
 )
+from filetracker.servers.storage.stretches import stretches_of
 
 T = TypeVar('T')
 
@@ -95,11 +96,13 @@ def apply(environment: bdb.Environment, changes: list[Change]) -> None:
 def _apply(
     environment: bdb.Environment, changes: list[Change], transaction: bdb.Transaction
 ) -> None:
+    known = stretches_of(environment)
     for name, old, new in changes:
         if old and environment.names.has_key(name_key(name, old.version), transaction):
             environment.names.delete(name_key(name, old.version), transaction)
         if new:
             environment.names.put(name_key(name, new.version), encode_entry(new), transaction)
+        known.change(six.ensure_binary(name))
 
 
 def plain_size(environment: bdb.Environment, digest: str) -> int | None:

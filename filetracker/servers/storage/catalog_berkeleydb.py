@@ -32,20 +32,20 @@ from filetracker.servers.storage.interfaces import (
     Page,
     Put,
     See,
+    Stretch,
     unconditionally,
 )
-from filetracker.servers.storage.level import children, records_of
+from filetracker.servers.storage.level import children, page, stretch_of, survey
 from filetracker.servers.storage.links import Aside, Links
 from filetracker.servers.storage.records import (
     encode_entry,
-    entries_in,
     metadata_keys,
     name_key,
     newest,
-    page_of,
     set_count,
     sizes_of,
 )
+from filetracker.servers.storage.stretches import stretches_of
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class BerkeleyCatalog(Catalog):
         self._environment = environment
         self._links = links
         self._intents = intents
+        self._stretches = stretches_of(environment)
         self._metadata = environment.metadata
         self._names = environment.names
         self._notes: dict[str, list[Note]] = {}
@@ -132,7 +133,7 @@ class BerkeleyCatalog(Catalog):
         has_blob: Callable[[Entry | None], bool],
         link: Aside,
     ) -> tuple[Put, Note | None, Change | None]:
-        old = self._newest(transaction, name)
+        old = newest(self._names, name, transaction)
         if old and old.version > entry.version:
             return Put(old.version), None, None
         if not old:
@@ -148,6 +149,8 @@ class BerkeleyCatalog(Catalog):
             set_count(self._metadata, transaction, entry.digest, count, entry.size)
             freed = old and self._remove_name(transaction, old.digest)
         self._names.put(name_key(name, entry.version), encode_entry(entry), transaction)
+        if not old:
+            self._stretches.change(six.ensure_binary(name))
         note = self._intents.record(name, freed) if freed else None
         with self._undone(note):
             self._links.place(link)
@@ -160,8 +163,7 @@ class BerkeleyCatalog(Catalog):
         return self._remove(name, version, condition, self._bury)
 
     def buried_version(self, name: str) -> int | None:
-        look = partial(tombstones.buried_version, self._names, name, None)
-        return self._environment.read(look)
+        return self._environment.read(partial(tombstones.buried_version, self._names, name, None))
 
     def _remove(
         self,
@@ -170,17 +172,16 @@ class BerkeleyCatalog(Catalog):
         condition: Condition,
         remove: Callable[..., tuple[Delete, Note | None, Change | None]],
     ) -> Delete:
+        change = partial(remove, name=name, version=version, condition=condition)
         with self._mirrored(name):
-            result, note, _ = self._environment.transact(
-                lambda transaction: remove(transaction, name, version, condition), self._tell
-            )
+            result, note, _ = self._environment.transact(change, self._tell)
         self._keep(result.freed, note)
         return result
 
     def _bury(
         self, transaction: bdb.Transaction, name: str, version: int, condition: Condition
     ) -> tuple[Delete, Note | None, Change | None]:
-        old = self._newest(transaction, name)
+        old = newest(self._names, name, transaction)
         if old:
             # It may look at the tombstone, outside the transaction: not when that is changed.
             condition(old)
@@ -193,12 +194,13 @@ class BerkeleyCatalog(Catalog):
     def _delete(
         self, transaction: bdb.Transaction, name: str, version: int, condition: Condition
     ) -> tuple[Delete, Note | None, Change | None]:
-        old = self._newest(transaction, name)
+        old = newest(self._names, name, transaction)
         if old:
             condition(old)
         if not old or old.version > version:
             return Delete(bool(old), old and old.version), None, None
         self._names.delete(name_key(name, old.version), transaction)
+        self._stretches.change(six.ensure_binary(name))
         freed = self._remove_name(transaction, old.digest)
         note = None
         # Where there is no room for a note, this is what makes some.
@@ -206,8 +208,7 @@ class BerkeleyCatalog(Catalog):
             note = self._intents.record(name, old.digest)
         with self._undone(note):
             self._links.remove(name)
-        change = Change(name, old, None, False, bool(freed))
-        return Delete(found=True, freed=freed), note, change
+        return Delete(found=True, freed=freed), note, Change(name, old, None, False, bool(freed))
 
     @contextlib.contextmanager
     def _undone(self, note: Note | None) -> Iterator[None]:
@@ -226,16 +227,17 @@ class BerkeleyCatalog(Catalog):
             self._intents.forget(note)
 
     def page(self, directory: str, after: str, limit: int, cutoff: int | None = None) -> Page:
-        start = len(six.ensure_binary(directory))
-        records = records_of(self._environment, directory, after, limit)
-        return page_of(records, limit, start, cutoff)
+        return page(self._environment, directory, after, limit, cutoff)
+
+    def stretch(self, position: bytes) -> Stretch:
+        read = partial(stretch_of, self._environment)
+        return self._environment.read(partial(self._stretches.find, position, read))
 
     def children(self, directory: str, after: str, limit: int) -> list[tuple[str, Entry | None]]:
         return children(self._environment, directory, after, limit)
 
     def survey(self, directory: str, after: str, limit: int, see: See) -> None:
-        records = partial(records_of, self._environment, directory, after, limit)
-        self._environment.alone(lambda _: see(entries_in(records())))
+        survey(self._environment, directory, after, limit, see)
 
     def count(self, digest: str) -> int:
         return self._environment.read(lambda: self._count(None, digest))
@@ -276,9 +278,6 @@ class BerkeleyCatalog(Catalog):
             self._intents.close()
             release_environment(self._environment)
 
-    def _newest(self, transaction: bdb.Transaction, name: str) -> Entry | None:
-        return newest(self._names, name, transaction)
-
     def _count(self, transaction: bdb.Transaction, digest: str) -> int:
         return int(self._metadata.get(six.ensure_binary(digest), b'0', transaction))
 
@@ -294,7 +293,7 @@ class BerkeleyCatalog(Catalog):
         return digest
 
     def _mirror(self, name: str, transaction: bdb.Transaction) -> None:
-        entry = self._newest(transaction, name)
+        entry = newest(self._names, name, transaction)
         if not entry:
             return self._links.remove(name)
         self._links.set(name, entry.digest, entry.version)

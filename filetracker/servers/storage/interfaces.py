@@ -186,6 +186,13 @@ class Catalog(ABC):
         """
 
     @abstractmethod
+    def stretch(self, position: bytes) -> Stretch:
+        """Returns a part of all the names, so many as are at hand: one that has ``position``.
+
+        That stands where a name of these bytes would be.
+        """
+
+    @abstractmethod
     def children(self, directory: str, after: str, limit: int) -> list[tuple[str, Entry | None]]:
         """Returns what is directly in a directory, relative to it, at most ``limit``.
 
@@ -234,6 +241,21 @@ class Page(NamedTuple):
     text: bytes
     last: str
     is_final: bool
+
+
+#: As a position, it is behind all names: no UTF-8 has this byte.
+BEHIND_ALL = b'\xff'
+
+
+class Stretch(NamedTuple):
+    """The names from ``start`` on and before ``stop``, sorted by their UTF-8.
+
+    ``text`` has each with a newline behind it. There is no other name between the two.
+    """
+
+    start: bytes
+    stop: bytes
+    text: bytes
 
 
 class Put(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from typing import BinaryIO
@@ -13,6 +14,7 @@ import six
 from filetracker.errors import NameConflict
 from filetracker.servers.storage.activity import Activity
 from filetracker.servers.storage.interfaces import (
+    BEHIND_ALL,
     BlobStore,
     Catalog,
     Change,
@@ -22,8 +24,12 @@ from filetracker.servers.storage.interfaces import (
     Page,
     Put,
     See,
+    Stretch,
     unconditionally,
 )
+
+# So many names are returned at once.
+_STRETCH = 1000
 
 
 class MemoryBlobStore(BlobStore):
@@ -127,6 +133,13 @@ class MemoryCatalog(Catalog):
         )
         last = found[-1][0] if found else ''
         return Page(six.ensure_binary(text), last, is_final=len(found) < limit)
+
+    def stretch(self, position: bytes) -> Stretch:
+        with self._lock:
+            names = sorted(map(six.ensure_binary, self._entries))
+        some = names[bisect_left(names, position) :][:_STRETCH]
+        stop = some[-1] + b'\0' if len(some) == _STRETCH else BEHIND_ALL
+        return Stretch(position, stop, b'\n'.join([*some, b'']))
 
     def children(self, directory: str, after: str, limit: int) -> list[tuple[str, Entry | None]]:
         with self._lock:

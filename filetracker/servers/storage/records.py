@@ -52,6 +52,12 @@ def entries_in(records: list[Record]) -> list[tuple[str, Entry]]:
     return list(dict(decode_entry(*record) for record in records).items())
 
 
+def names_in(records: list[Record]) -> list[bytes]:
+    """Returns the names of records."""
+    # A name that was overwritten while a cursor stood on it is there twice.
+    return list(dict.fromkeys([key[:_NAME_END] for key, _ in records]))
+
+
 def page_of(records: list[Record], limit: int, start: int, cutoff: int | None) -> Page:
     """Returns names without their first ``start`` bytes, of up to ``limit`` records."""
     if not records:

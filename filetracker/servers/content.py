@@ -17,8 +17,12 @@ from filetracker.servers.storage import Shelved
 _STEP = 1 << 16
 # For so long somebody computes before others have their turn, in seconds.
 _WHILE = 0.005
-# What goes out between two looks at the file.
-_SENT = 2 << 20
+# What goes out before the first look at the file, and between two: who has got a little begins to
+# take it, while others have their turn.
+_FIRST = 768 << 10
+_SENT = 8 << 20
+# So much of it is read at a time.
+_READ = 2 << 20
 
 
 def stored_pieces(file: BinaryIO, part: Part, check: Check) -> Iterator[bytes]:
@@ -142,22 +146,29 @@ class FromShelf(Sendable):
         return self._part.stop - self._part.start
 
     def __iter__(self) -> Iterator[bytes]:
-        for descriptor, start, stop in self.parts():
-            piece = self._read(descriptor, start, stop)
-            if len(piece) < stop - start:
-                raise Damaged(self._name)
-            yield piece
+        for part in self.parts():
+            for descriptor, start, stop in _pieces(*part):
+                piece = self._read(descriptor, start, stop)
+                if len(piece) < stop - start:
+                    raise Damaged(self._name)
+                yield piece
 
     def parts(self) -> Iterator[tuple[int, int, int]]:
+        may_wait = len(self) > _SENT
         while (start := self._position) < self._part.stop:
-            stop = start + _SENT
-            if stop + _SENT // 2 > self._part.stop:
+            size = _SENT
+            if start == self._part.start:
+                size = _FIRST
+                # Where all of a smaller one was in memory a moment ago, it still is.
+                may_wait = may_wait or self._held[0].is_due()
+            stop = start + size
+            if stop + size // 2 > self._part.stop:
                 stop = self._part.stop
             self._position = stop
             descriptor = self._held[0].descriptor
-            may_wait = stop - start < len(self) or self._held[0].is_due()
-            if may_wait and not _is_in_memory(descriptor, start, stop):
-                self._read(descriptor, start, stop)
+            for piece in _pieces(descriptor, start, stop) if may_wait else ():
+                if not _is_in_memory(*piece):
+                    self._read(*piece)
             # To whom a part was sent, the last one must not be when the bytes have changed since.
             if start > self._part.start and stop == self._part.stop:
                 if not self._held[0].is_unchanged():
@@ -180,6 +191,11 @@ class FromShelf(Sendable):
             self.fail()
             raise
         return piece
+
+
+def _pieces(descriptor: int, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+    for position in range(start, stop, _READ):
+        yield descriptor, position, min(position + _READ, stop)
 
 
 def _is_in_memory(descriptor: int, start: int, stop: int) -> bool:

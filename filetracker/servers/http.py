@@ -6,7 +6,9 @@ greenlet of its own for each connection.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import socket as sockets
 import time
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from filetracker.servers.arriving import ArrivingSocket
 from filetracker.servers.crowd import Crowd
 from filetracker.servers.figures import Figures
 from filetracker.servers.http_connection import Application, Connection, Patience, Service
+from filetracker.servers.senders import Senders
 from filetracker.servers.wire import Wire
 from filetracker.servers.wire_encrypted import EncryptedWire
 
@@ -56,6 +59,9 @@ class HttpServer:
         figures: Figures | None = None,
     ) -> None:
         listener.setblocking(False)
+        # Without it the second of two small sends waits for an acknowledgement of the first.
+        with contextlib.suppress(OSError):
+            listener.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
         self.address = listener.getsockname()
         self._most = most_connections
         self._crowd: Crowd[Connection] = Crowd(most_connections, self._accept_again)
@@ -67,6 +73,7 @@ class HttpServer:
         self._service = Service(
             application, patience, self.address, self._crowd, self._log, self._figures, scheme
         )
+        self._senders = Senders(len(os.sched_getaffinity(0)))
         self._server = _Listening(listener, self._serve, self._crowd.is_full)
 
     def start(self) -> None:
@@ -96,6 +103,7 @@ class HttpServer:
         self._wait(_ABORT)
         self._sweeper.kill()
         self._logger.kill()
+        self._senders.close()
         self._log.flush()
         return answered
 
@@ -146,7 +154,7 @@ class HttpServer:
                 plain.close()
                 return
         else:
-            wire = Wire(connected, patience)
+            wire = Wire(connected, patience, self._senders)
         connection = Connection(self._service, wire, peer)
         self._crowd.enter(connection)
         self._figures.accepted += 1

@@ -14,6 +14,7 @@ from typing import Any
 import gevent
 
 from filetracker.servers.arriving import ArrivingSocket
+from filetracker.servers.senders import Senders
 
 _READ_SIZE = 1 << 16
 _FILE_SIZE = 4 << 20
@@ -43,17 +44,16 @@ class Wire:
 
     ABORT = struct.pack('ii', 1, 0)
 
-    def __init__(self, connected: ArrivingSocket, patience: float) -> None:
+    def __init__(
+        self, connected: ArrivingSocket, patience: float, senders: Senders | None = None
+    ) -> None:
         self._socket = connected
+        self._senders = senders
         self._socket.setblocking(False)
-        # Without it the second of two small sends waits for an acknowledgement of the first.
-        try:
-            self._socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
-        except OSError:
-            pass
         self._hub = gevent.get_hub()
-        self._readable = self._hub.loop.io(self._socket.fileno(), _READ)
-        self._writable = self._hub.loop.io(self._socket.fileno(), _WRITE)
+        # A small request mostly comes with the connection, and there is mostly room for its answer.
+        self._readable: Any = None
+        self._writable: Any = None
         self._waiting: Any = None
         self._expires = math.inf
         self._closed = False
@@ -89,7 +89,7 @@ class Wire:
         """
         if deadline is None:
             deadline = time.monotonic() + self._patience
-        in_time = self._wait(self._readable, deadline) if self._dry else True
+        in_time = self._wait_to_read(deadline) if self._dry else True
         while True:
             try:
                 received = self._socket.recv(_READ_SIZE)
@@ -97,7 +97,7 @@ class Wire:
             except BlockingIOError:
                 if not in_time:
                     raise TimeoutError('timed out') from None
-                in_time = self._wait(self._readable, deadline)
+                in_time = self._wait_to_read(deadline)
         self._dry = len(received) < _READ_SIZE
         self._ahead = self.ahead + received if self._ahead else received
         return bool(received)
@@ -122,7 +122,7 @@ class Wire:
             buffer[: len(taken)] = taken
             return len(taken)
         deadline = time.monotonic() + self._patience
-        in_time = self._wait(self._readable, deadline) if self._dry else True
+        in_time = self._wait_to_read(deadline) if self._dry else True
         while True:
             try:
                 count = self._socket.recv_into(buffer)
@@ -130,7 +130,7 @@ class Wire:
             except BlockingIOError:
                 if not in_time:
                     raise TimeoutError('timed out') from None
-                in_time = self._wait(self._readable, deadline)
+                in_time = self._wait_to_read(deadline)
         self._dry = count < len(buffer)
         return count
 
@@ -185,6 +185,8 @@ class Wire:
         Raises :class:`Lost`, and ``OSError`` where the file cannot be read.
         """
         position = start
+        if self._senders:
+            position += self._senders.send(self._socket, descriptor, start, stop)
         while position < stop:
             asked = min(stop - position, _FILE_SIZE)
             try:
@@ -199,9 +201,13 @@ class Wire:
             if not count:
                 break
             position += count
-            if count < asked and position < stop:
+            if position == stop:
+                break
+            if count < asked:
                 # There is no room for more, or the file ends here.
                 self._wait_to_send()
+            else:
+                self.turn()
         return position - start
 
     def _send_rest(self, view: memoryview, flags: int) -> None:
@@ -215,11 +221,18 @@ class Wire:
                 raise Lost(str(error)) from None
 
     def _wait_to_send(self) -> None:
+        if self._writable is None and not self._closed:
+            self._writable = self._hub.loop.io(self._socket.fileno(), _WRITE)
         try:
             if not self._wait(self._writable, time.monotonic() + self._patience):
                 raise Lost('it takes nothing')
         except OSError as error:
             raise Lost(str(error)) from None
+
+    def _wait_to_read(self, deadline: float) -> bool:
+        if self._readable is None and not self._closed:
+            self._readable = self._hub.loop.io(self._socket.fileno(), _READ)
+        return self._wait(self._readable, deadline)
 
     def _wait(self, watcher: Any, deadline: float) -> bool:
         """Waits until something can be read or sent; whether that was so by the deadline."""
@@ -247,7 +260,7 @@ class Wire:
 
     def stop_waiting(self) -> None:
         """Ends a wait for input, behind what has arrived, as if its time was over."""
-        if self._waiting is self._readable:
+        if self._waiting is not None and self._waiting is self._readable:
             self._expires = 0.0
             self.expire(0.0)
 

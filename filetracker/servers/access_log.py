@@ -18,6 +18,8 @@ LINE = '%s "%s %s" %s %d %.3f %s %s'
 
 _MOST = 1000
 _UNSAFE = re.compile(r'["\\]|[^!-~]')
+# One of these is in each query that has a secret; see below.
+_SUSPECT = re.compile('auth|credential|ftk_|key|pass|pwd|secret|sig|token', re.IGNORECASE)
 _SECRET = re.compile(
     # What is in front of a host; values that are called so; tokens, wherever they are.
     r'\A(?!/)(?P<scheme>(?:[^/?]*//)?)[^/?]*(?=@)'
@@ -128,5 +130,6 @@ def _are_plain(targets: list[str]) -> bool:
     return (
         text.isascii()
         and text.count('\n/') == len(targets)
-        and not any(mark in text for mark in ('?', 'ftk_', '"', '\\'))
+        and not any(mark in text for mark in ('ftk_', '"', '\\'))
+        and not ('?' in text and _SUSPECT.search(text))
     )

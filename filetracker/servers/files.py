@@ -40,6 +40,7 @@ from filetracker.servers.uploads import (
     Announced,
     Incoming,
     announced,
+    begin_writing,
     is_quick,
     is_small,
     required_version,
@@ -251,13 +252,12 @@ class FiletrackerServer(Server):
     def _put_large(
         self, put: Callable[[Upload], int], said: Announced, piece: bytes, incoming: Incoming
     ) -> int:
-        upload = self.run(self.storage.upload, *said)
+        make = partial(self.storage.upload, *said)
+        upload, writing, has_more = self._verify(begin_writing, make, incoming, piece)
         try:
-            while piece:
-                writing = written(upload, incoming, piece)
-                while self._verify(write_some, writing):
-                    pass
-                piece = incoming.next()
+            while has_more or (piece := incoming.next()):
+                writing = writing if has_more else written(upload, incoming, piece)
+                has_more = self._verify(write_some, writing)
             return self.run(put, upload)
         finally:
             if not upload.file.closed:

@@ -158,22 +158,31 @@ class Input(io.BufferedReader):
         self.read_now = body.read_now
 
 
-class NoBody(io.BytesIO):
-    """The body of a request that has none."""
+class WholeBody(io.BytesIO):
+    """A body that has arrived with its head, or that there is none."""
 
     failed = begun = False
     ended = is_short = True
-    count = 0
+
+    def __init__(self, content: bytes = b'') -> None:
+        super().__init__(content)
+        self.count = len(content)
 
     def drain(self, seconds: float) -> bool:
         return True
 
 
-NO_BODY = NoBody()
+NO_BODY = WholeBody()
 
 
-def body_of(head: Head, wire: Wire) -> Body | NoBody:
+def body_of(head: Head, wire: Wire) -> Body | WholeBody:
     """Returns the body that belongs to a head; a peer that waits to be asked for it is asked."""
+    if not head.has_body:
+        return NO_BODY
+    length = head.fields.length or 0
+    # Who expects to be asked for it is, in whichever parts it comes.
+    if not head.chunked and not head.expects_continue and length <= len(wire.ahead):
+        return WholeBody(wire.take(length))
 
     def ask() -> None:
         if head.expects_continue:
@@ -181,4 +190,4 @@ def body_of(head: Head, wire: Wire) -> Body | NoBody:
 
     if head.chunked:
         return ChunkedBody(wire, ask)
-    return Body(wire, head.fields.length or 0, ask) if head.has_body else NO_BODY
+    return Body(wire, length, ask)

@@ -16,7 +16,7 @@ from filetracker.servers.base import error_answer
 from filetracker.servers.crowd import Crowd
 from filetracker.servers.figures import OTHER, Busy, Figures
 from filetracker.servers.http_answer import Answer
-from filetracker.servers.http_body import Body, Input, NoBody, body_of
+from filetracker.servers.http_body import Body, Input, WholeBody, body_of
 from filetracker.servers.http_head import MAX_HEAD, MAX_LINE, Head, Refused, parse_head
 from filetracker.servers.request_ids import Asked, current, is_sane, new_ids
 from filetracker.servers.wire import Lost, Wire
@@ -63,7 +63,7 @@ class Connection(Asked):
         self.wire = wire
         self.busy = False
         self.has_asked = False
-        self._answering: tuple[float, dict[str, Any], Head, Body | NoBody, Answer] | None = None
+        self._answering: tuple[float, dict[str, Any], Head, Body | WholeBody, Answer] | None = None
         self._leaving = False
         self._new_id = new_ids()
         self._service = service
@@ -188,7 +188,7 @@ class Connection(Asked):
                     return None
                 raise Refused('408 Request Timeout', 'the request did not come in time') from None
 
-    def _may_keep_alive(self, head: Head, body: Body | NoBody) -> bool:
+    def _may_keep_alive(self, head: Head, body: Body | WholeBody) -> bool:
         if not head.keep_alive or body.failed or head.lacks_length:
             return False
         if self._leaving or self._service.stopping:
@@ -229,7 +229,7 @@ class Connection(Asked):
             self._peer[0], method, target, status, answer.count, seconds, user, self.request_id
         )
 
-    def _environ(self, head: Head, body: Body | NoBody) -> dict[str, Any]:
+    def _environ(self, head: Head, body: Body | WholeBody) -> dict[str, Any]:
         environ = {**self._common, **head.environ}
         environ['wsgi.input'] = Input(body) if isinstance(body, Body) else body
         return environ

@@ -30,6 +30,8 @@ _ABSOLUTE = re.compile(r'https?://[^/?]*', re.IGNORECASE)
 _KNOWN_SIZE = 1 << 10
 _KNOWN_FIELDS = 1 << 9
 _KNOWN_HEADS = 1 << 9
+# In bytes; a longer name of a field is none that anybody sends again.
+_KNOWN_NAME = 1 << 6
 
 
 class Refused(Exception):
@@ -179,14 +181,20 @@ _known_fields = functools.lru_cache(_KNOWN_FIELDS)(_parse_fields)
 
 
 def _environ(fields: dict[str, str]) -> dict[str, str]:
-    environ = {}
-    for name, value in fields.items():
-        # With an underscore it could be taken for another field.
-        if '_' not in name:
-            key = name.upper().replace('-', '_')
-            plain = key in ('CONTENT_TYPE', 'CONTENT_LENGTH')
-            environ[key if plain else 'HTTP_' + key] = value
-    return environ
+    # With an underscore it could be taken for another field.
+    return {_key(name): value for name, value in fields.items() if '_' not in name}
+
+
+def _key(name: str) -> str:
+    return _known_key(name) if len(name) <= _KNOWN_NAME else _made_key(name)
+
+
+def _made_key(name: str) -> str:
+    key = name.upper().replace('-', '_')
+    return key if key in ('CONTENT_TYPE', 'CONTENT_LENGTH') else 'HTTP_' + key
+
+
+_known_key = functools.lru_cache(_KNOWN_FIELDS)(_made_key)
 
 
 def _split_target(method: str, target: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from gevent.socket import wait_read
 from gevent.threadpool import ThreadPool
 
 from filetracker.errors import FiletrackerError
-from filetracker.gz import PIECE
+from filetracker.gz import MOST
 from filetracker.servers.figures import Figures
 from filetracker.servers.files import FiletrackerServer
 from filetracker.servers.http import HttpServer, Patience
@@ -53,7 +53,7 @@ _MOST_SHELVED = 4096
 
 # The memory of larger objects goes back to the system at once, and comes from there as empty pages,
 # which takes longer than to use it: in bytes. More than a piece of a file takes; glibc learns it.
-_KEPT = 4 * PIECE
+_KEPT = 4 * MOST
 
 
 def run(settings: Settings, listener: socket.socket, say_ready: int, lifeline: int) -> int:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import gevent
-from gevent.event import AsyncResult
+from gevent._waiter import Waiter
 from gevent.threadpool import ThreadPool
 
 from filetracker.errors import NotWritable, StoreUnusable
@@ -34,7 +34,7 @@ class Pool:
         self._size = size
         self._calls = 0
         self._gave_up = False
-        self._short: list[tuple[Callable[[], Any], AsyncResult]] = []
+        self._short: list[tuple[Callable[[], Any], Waiter[Outcome]]] = []
         self._most = min(size, _TOGETHER)
         self._busy = 0
         self._is_due = False
@@ -59,15 +59,13 @@ class Pool:
 
         Others that are called so wait with it (:func:`run_together`).
         """
-        result: AsyncResult[Outcome] = AsyncResult()
-        self._short.append((partial(function, *arguments), result))
+        waiter: Waiter[Outcome] = Waiter()
+        self._short.append((partial(function, *arguments), waiter))
         if self._busy < self._most and not self._is_due:
             # Behind all others who have come by now.
             self._is_due = True
             gevent.get_hub().loop.run_callback(self._share)
-        outcome = result.get()
-        assert outcome is not None
-        returned: T = self._result(outcome)
+        returned: T = self._result(waiter.get())
         return returned
 
     def _share(self) -> None:
@@ -79,15 +77,16 @@ class Pool:
             self._busy += 1
             gevent.spawn(self._run, some)
 
-    def _run(self, some: list[tuple[Callable[[], Any], AsyncResult]]) -> None:
+    def _run(self, some: list[tuple[Callable[[], Any], Waiter[Outcome]]]) -> None:
         try:
             outcomes = self._threads.apply(run_together, ([call for call, _ in some],))
         except Exception as error:
             # There is no thread to be had.
             outcomes = [(None, error)] * len(some)
         self._busy -= 1
-        for (_, result), outcome in zip(some, outcomes, strict=True):
-            result.set(outcome)
+        call_back = gevent.get_hub().loop.run_callback
+        for (_, waiter), outcome in zip(some, outcomes, strict=True):
+            call_back(waiter.switch, outcome)
         self._share()
 
     def _result(self, outcome: Outcome) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 from urllib.parse import parse_qs
 
@@ -21,6 +22,9 @@ _WHILE = 0.02
 _SMALL = 1 << 16
 # Of what arrives a little at a time more is waited for: an engine is slow with little.
 _LEAST = 1 << 16
+# Most of those who ask at one time mean few dates. In characters, and in numbers.
+_KNOWN_SIZE = 1 << 8
+_KNOWN_VERSIONS = 1 << 6
 
 
 class Announced(NamedTuple):
@@ -40,10 +44,16 @@ def version_parameter(environ: Environ) -> int | None:
 
     Raises :class:`~filetracker.errors.InvalidName`.
     """
-    values = parse_qs(environ.get('QUERY_STRING', ''), keep_blank_values=True).get(
-        protocol.VERSION_PARAMETER
-    )
+    query = environ.get('QUERY_STRING', '')
+    return _known_version(query) if len(query) <= _KNOWN_SIZE else _version(query)
+
+
+def _version(query: str) -> int | None:
+    values = parse_qs(query, keep_blank_values=True).get(protocol.VERSION_PARAMETER)
     return protocol.parse_date(values[0]) if values and values[0] else None
+
+
+_known_version = functools.lru_cache(_KNOWN_VERSIONS)(_version)
 
 
 def required_version(environ: Environ) -> int:
@@ -170,6 +180,22 @@ def written(upload: Upload, incoming: Incoming, piece: bytes) -> Iterator[None]:
         # A piece may inflate to nothing, and would else be no step.
         yield
         piece = incoming.now()
+
+
+def begin_writing(
+    make: Callable[[], Upload], incoming: Incoming, piece: bytes
+) -> tuple[Upload, Iterator[None], bool]:
+    """Makes an upload, and does what :func:`write_some` does with its first piece.
+
+    Returns the upload, what goes on with writing it, and whether there is more to do.
+    """
+    upload = make()
+    try:
+        writing = written(upload, incoming, piece)
+        return upload, writing, write_some(writing)
+    except BaseException:
+        upload.close()
+        raise
 
 
 def write_some(writing: Iterator[None]) -> bool:

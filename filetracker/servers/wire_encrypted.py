@@ -21,8 +21,6 @@ class EncryptedWire(Wire):
     """As its base, over an encrypted socket, whose waits have an end by themselves."""
 
     def __init__(self, connected: socket, patience: float) -> None:
-        with contextlib.suppress(OSError):
-            connected.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_NODELAY, 1)
         self._connected = connected
         self._prepare(patience)
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from filetracker.servers import http_answer
+from filetracker.servers import http_answer, http_head
+from filetracker.servers import wire as wire_module
 from filetracker.servers.arriving import ArrivingSocket
+from filetracker.servers.http import HttpServer, Patience
 from filetracker.servers.sendable import Sendable
 from filetracker.servers.wire import Wire
 from tests.support import environment
@@ -141,6 +143,27 @@ def test_heads_of_errors_are_not_kept() -> None:
     assert http_answer._head.cache_info().currsize == before + 1
 
 
+@pytest.mark.parametrize('size, kept', [(20, 1), (50_000, 0)])
+def test_long_names_of_fields_are_not_kept(size: int, kept: int) -> None:
+    name = 'x' * size
+    before = http_head._known_key.cache_info().currsize
+
+    head = http_head.parse_head(b'GET / HTTP/1.0\r\n%b: 1\r\n\r\n' % name.encode())
+
+    assert head.environ['HTTP_' + name.upper()] == '1'
+    assert http_head._known_key.cache_info().currsize == before + kept
+
+
+def test_the_second_of_two_small_sends_does_not_wait_for_the_peer() -> None:
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        HttpServer(listener, lambda environ, start_response: [], Patience())
+        with socket.create_connection(listener.getsockname()):
+            listener.setblocking(True)
+            connected, _ = listener.accept()
+            with connected:
+                assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 class _Parts(Sendable):
     """A file in three parts."""
 
@@ -180,3 +203,18 @@ def test_others_have_a_turn_behind_each_part_of_a_large_answer_but_the_last(
 
         assert theirs.recv(1000).endswith(b'\r\n\r\nabcdef')
     assert turns == [2, 4]
+
+
+def test_others_have_a_turn_within_a_large_part_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = []
+    monkeypatch.setattr(Wire, 'turn', lambda wire: turns.append(wire))
+    monkeypatch.setattr(wire_module, '_FILE_SIZE', 2)
+    (tmp_path / 'file').write_bytes(b'abcdef')
+    ours, theirs = socket.socketpair()
+    wire = Wire(ArrivingSocket(fileno=ours.detach()), 1.0)
+    with open(tmp_path / 'file', 'rb') as file, theirs, contextlib.closing(wire):
+        assert wire.send_file(file.fileno(), 0, 6) == 6
+        assert theirs.recv(6, socket.MSG_WAITALL) == b'abcdef'
+    assert turns == [wire] * 2

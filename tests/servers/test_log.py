@@ -133,6 +133,7 @@ def test_no_field_of_a_request_is_in_the_log(guarded: LiveServer, fields: dict[s
         ('/files/a?x=y&access_TOKEN=%s' % SECRET, '/files/a?x=y&access_TOKEN=***'),
         ('/files/a?X-Api-Key=%s' % SECRET, '/files/a?X-Api-Key=***'),
         ('/files/ftk_%s/a' % SECRET, '/files/***/a'),
+        ('/files/a?x=FTK_%s' % SECRET, '/files/a?x=***'),
         ('/files/a@5?last_modified=x', '/files/a@5?last_modified=x'),
     ],
 )

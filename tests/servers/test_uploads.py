@@ -6,8 +6,11 @@ import gzip
 import io
 from typing import Any
 
+import pytest
+
+from filetracker.errors import BadUpload
 from filetracker.servers.storage import Upload
-from filetracker.servers.uploads import Incoming, written
+from filetracker.servers.uploads import Incoming, begin_writing, written
 
 
 def upload() -> Upload:
@@ -44,3 +47,12 @@ def test_all_that_has_arrived_is_written_in_one_go() -> None:
         pass
 
     assert arriving.ended and some.size == 20 * len(plain)
+
+
+def test_an_upload_whose_first_piece_is_refused_is_closed() -> None:
+    some = upload()
+
+    with pytest.raises(BadUpload):
+        begin_writing(lambda: some, incoming(b''), b'no gzip')
+
+    assert some.file.closed

@@ -106,7 +106,7 @@ class DirectoryBlobStore(BlobStore):
             yield from self.digests_with(prefix)
 
     def _path(self, digest: str) -> str:
-        return os.path.join(self._root, digest[:2], digest)
+        return '%s/%s/%s' % (self._root, digest[:2], digest)
 
     def _is_good(self, path: str, digest: str, spooled: BinaryIO) -> bool:
         if self.stored_size(digest) is None:

@@ -45,10 +45,12 @@ def main(argv: list[str] | None = None) -> int:
     rows: list[Row] = []
     try:
         traffic.wrk()
-        for names in [100] if options.short else options.names:
-            with tempfile.TemporaryDirectory(dir=options.directory) as folder:
-                fill(Path(folder, 'store'), names)
-                with Ours(Path(folder, 'store')) as subject:
+        # Some file systems are slow for a while behind the removal of many files.
+        with tempfile.TemporaryDirectory(dir=options.directory) as folder:
+            for names in [100] if options.short else options.names:
+                store = Path(folder, 'store-%d' % names)
+                fill(store, names)
+                with Ours(store) as subject:
                     for row in measure(subject, names, scale, options.connections):
                         print('%s  %.5g %s' % (row.measure, row.median, row.unit), flush=True)
                         rows.append(row)

@@ -34,6 +34,8 @@ else:
 print(time.perf_counter() - begun)
 """
 
+_NEW = 100
+
 
 def files(bench: Bench) -> Iterator[Row]:
     """put_file and get_file of 100 MB of text, of two kinds, each client with its own server."""
@@ -67,7 +69,10 @@ def files(bench: Bench) -> Iterator[Row]:
 
 
 def lists(bench: Bench) -> Iterator[Row]:
-    """LIST of 100,000 names of a server of its own, with 100 names to a directory."""
+    """LIST of 100,000 names of a server of its own, with 100 names to a directory.
+
+    While no name changes, and behind a hundred new ones in as many directories.
+    """
     content, stream = contents.small(10, 1)
     bench_of_lists = []
     for subject in bench.servers.subjects:
@@ -85,12 +90,22 @@ def lists(bench: Bench) -> Iterator[Row]:
         def take(subject: Subject, number: int) -> float:
             begun = time.perf_counter()
             count = _list(subject.port)
-            if count != bench.scale.names:
+            if count % _NEW or count < bench.scale.names:
                 raise OSError('%s: %d names' % (subject.name, count))
             return time.perf_counter() - begun
 
         fresh_bench = bench._replace(subjects=started)
         yield from fresh_bench.interleaved('LIST 100,000 names', 's', take)
+
+        def take_changed(subject: Subject, number: int) -> float:
+            for each in range(_NEW):
+                folder = each * bench.scale.names // _NEW // 100
+                name = 'some/%d/new-%d-%d' % (folder, number, each)
+                if traffic.ask(subject.port, traffic.put_head(name, 5, content) + stream) != 200:
+                    raise OSError('%s: %s was not put' % (subject.name, name))
+            return take(subject, number)
+
+        yield from fresh_bench.interleaved('LIST behind 100 new names', 's', take_changed)
     finally:
         for subject in started:
             subject.stop()

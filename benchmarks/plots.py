@@ -31,7 +31,8 @@ def draw(rows: list[Row], path: Path) -> None:
                 value = ratio(found[name], found['original'])
                 label = name if place == len(shown) - 1 else None
                 axes.barh(place + offset, value, 0.34, color=_COLOURS[name], label=label)
-                axes.text(value * 1.04, place + offset, '%.2g' % value, va='center', size=7)
+                text = ('%.0f' if value >= 10 else '%.2g') % value
+                axes.text(value * 1.04, place + offset, text, va='center', size=7)
     axes.set_yticks(range(len(shown)), list(reversed(shown)), size=8)
     axes.set_xscale('log')
     axes.axvline(1, color='black', linewidth=0.8)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import gevent
-from gevent._waiter import Waiter
+from gevent.hub import Waiter
 from gevent.threadpool import ThreadPool
 
 from filetracker.errors import NotWritable, StoreUnusable

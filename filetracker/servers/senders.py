@@ -6,7 +6,7 @@ import threading
 from queue import SimpleQueue
 
 import gevent
-from gevent._waiter import Waiter
+from gevent.hub import Waiter
 
 from filetracker.servers.arriving import ArrivingSocket
 

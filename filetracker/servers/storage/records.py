@@ -52,23 +52,21 @@ def entries_in(records: list[Record]) -> list[tuple[str, Entry]]:
     return list(dict(decode_entry(*record) for record in records).items())
 
 
-def names_in(records: list[Record]) -> list[bytes]:
-    """Returns the names of records."""
+def names_in(records: list[Record], start: int = 0) -> list[bytes]:
+    """Returns the names of records, without their first ``start`` bytes."""
     # A name that was overwritten while a cursor stood on it is there twice.
-    return list(dict.fromkeys([key[:_NAME_END] for key, _ in records]))
+    return list(dict.fromkeys([key[start:_NAME_END] for key, _ in records]))
 
 
 def page_of(records: list[Record], limit: int, start: int, cutoff: int | None) -> Page:
     """Returns names without their first ``start`` bytes, of up to ``limit`` records."""
     if not records:
         return Page(b'', '', is_final=True)
-    if cutoff is None:
-        names = [key[start:_NAME_END] for key, _ in records]
-    else:
+    found = records
+    if cutoff is not None:
         bound = _VERSION.pack(cutoff + _VERSION_BIAS)
-        names = [key[start:_NAME_END] for key, _ in records if key[-_VERSION.size :] <= bound]
-    # A name that was overwritten while a cursor stood on it is there twice.
-    text = b'\n'.join([*dict.fromkeys(names), b''])
+        found = [record for record in records if record[0][-_VERSION.size :] <= bound]
+    text = b'\n'.join([*names_in(found, start), b''])
     last = six.ensure_str(records[-1][0][:_NAME_END])
     return Page(text, last, is_final=len(records) < limit)
 

@@ -186,8 +186,7 @@ class Upload:
             left = stored
             while left:
                 left = left[self.file.write(left) :]
-        self._stored += len(stored)
-        if self._stored - self._begun >= _ROOM_CHECK_BYTES:
-            with reporting_disk():
+            self._stored += len(stored)
+            if self._stored - self._begun >= _ROOM_CHECK_BYTES:
                 self._begun = begin_sync(self.file, self._begun)
-            self._check_room()
+                self._check_room()

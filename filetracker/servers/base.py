@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import functools
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from filetracker import errors
 from filetracker.protocol import REASON_HEADER
+from filetracker.servers.known import known
 
 logger = logging.getLogger(__name__)
 
@@ -106,10 +106,10 @@ def split_path(environ: Environ) -> tuple[str, str]:
 
     Old clients send more than one slash in front of either, and one behind a directory.
     """
-    path = environ['PATH_INFO']
-    return _known_path(path) if len(path) <= _KNOWN_SIZE else _split(path)
+    return _split(environ['PATH_INFO'])
 
 
+@known(_KNOWN_PATHS, _KNOWN_SIZE)
 def _split(path: str) -> tuple[str, str]:
     if not path.isascii():
         try:
@@ -119,9 +119,6 @@ def _split(path: str) -> tuple[str, str]:
     endpoint, _, rest = path.lstrip('/').partition('/')
     rest = rest.lstrip('/')
     return endpoint, rest.removesuffix('/')
-
-
-_known_path = functools.lru_cache(_KNOWN_PATHS)(_split)
 
 
 class Server:

@@ -6,10 +6,11 @@ ways, one request becomes two, so nothing is lenient here.
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
+
+from filetracker.servers.known import known
 
 #: The longest request line: the longest name, each byte percent-encoded, and a query.
 MAX_LINE = 16 << 10
@@ -91,15 +92,12 @@ class Head(NamedTuple):
         return self.method == 'PUT' and self.fields.length is None and not self.chunked
 
 
+@known(_KNOWN_HEADS, _KNOWN_SIZE)
 def parse_head(raw: bytes) -> Head:
     """Parses a head, with the empty line that ends it.
 
     Raises :class:`Refused`.
     """
-    return _known_head(raw) if len(raw) <= _KNOWN_SIZE else _parse_head(raw)
-
-
-def _parse_head(raw: bytes) -> Head:
     first, _, rest = raw[:-4].decode('latin-1').partition('\r\n')
     if len(first) > MAX_LINE:
         raise Refused('414 URI Too Long', 'the request line is longer than %d bytes' % MAX_LINE)
@@ -110,7 +108,7 @@ def _parse_head(raw: bytes) -> Head:
     if major != '1':
         raise Refused('505 HTTP Version Not Supported', 'only HTTP/1.1 and HTTP/1.0 are spoken')
     old = minor == '0'
-    fields = _known_fields(rest) if len(rest) <= _KNOWN_SIZE else _parse_fields(rest)
+    fields = _parse_fields(rest)
     if not old and not fields.has_host:
         raise Refused('400 Bad Request', 'the header field "host" is missing')
     path, query = _split_target(method, target)
@@ -137,9 +135,6 @@ def _parse_head(raw: bytes) -> Head:
     )
 
 
-_known_head = functools.lru_cache(_KNOWN_HEADS)(_parse_head)
-
-
 def parse_field(line: str) -> tuple[str, str]:
     """Returns name, in lower case, and value of a header field.
 
@@ -152,6 +147,7 @@ def parse_field(line: str) -> tuple[str, str]:
     return name.lower(), value
 
 
+@known(_KNOWN_FIELDS, _KNOWN_SIZE)
 def _parse_fields(text: str) -> Fields:
     lines = text.split('\r\n') if text else []
     if len(lines) > MAX_FIELDS:
@@ -177,24 +173,15 @@ def _parse_fields(text: str) -> Fields:
     )
 
 
-_known_fields = functools.lru_cache(_KNOWN_FIELDS)(_parse_fields)
-
-
 def _environ(fields: dict[str, str]) -> dict[str, str]:
     # With an underscore it could be taken for another field.
     return {_key(name): value for name, value in fields.items() if '_' not in name}
 
 
+@known(_KNOWN_FIELDS, _KNOWN_NAME)
 def _key(name: str) -> str:
-    return _known_key(name) if len(name) <= _KNOWN_NAME else _made_key(name)
-
-
-def _made_key(name: str) -> str:
     key = name.upper().replace('-', '_')
     return key if key in ('CONTENT_TYPE', 'CONTENT_LENGTH') else 'HTTP_' + key
-
-
-_known_key = functools.lru_cache(_KNOWN_FIELDS)(_made_key)
 
 
 def _split_target(method: str, target: str) -> tuple[str, str]:

@@ -7,7 +7,6 @@ understood is an error, as else a misspelt restriction would not hold.
 from __future__ import annotations
 
 import datetime
-import functools
 import hmac
 import os
 import re
@@ -20,6 +19,7 @@ import tomlkit.exceptions
 
 from filetracker.errors import FiletrackerError, InvalidName
 from filetracker.protocol import check_stored_name
+from filetracker.servers.known import known
 from filetracker.servers.limits import Limits
 from filetracker.servers.rights import ROLES, Rights, rights
 from filetracker.servers.tokens import hash_of, is_hash, sent_token
@@ -66,7 +66,7 @@ class Rules(NamedTuple):
         """Returns who sent a request with this ``Authorization``, ``None`` if nobody knows."""
         if header is None:
             return self.anonymous
-        sent = _known_hash(header) if len(header) <= _KNOWN_SIZE else _sent_hash(header)
+        sent = _sent_hash(header)
         if sent is None:
             return None
         # What is looked for is a hash, of which nobody can choose even the beginning: the time that
@@ -80,14 +80,12 @@ class Rules(NamedTuple):
         return party
 
 
+# Most peers send the same with each request.
+@known(_KNOWN_HASHES, _KNOWN_SIZE)
 def _sent_hash(header: str) -> tuple[str | None, str] | None:
     """As :func:`~filetracker.servers.tokens.sent_token`, with the hash of the secret."""
     sent = sent_token(header)
     return sent and (sent[0], hash_of(sent[1]))
-
-
-# Most peers send the same with each request.
-_known_hash = functools.lru_cache(_KNOWN_HASHES)(_sent_hash)
 
 
 def read_rules(path: str) -> Rules:

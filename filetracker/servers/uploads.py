@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
@@ -12,6 +11,7 @@ from filetracker import protocol
 from filetracker.errors import BadUpload, TooLarge
 from filetracker.gz import PIECE
 from filetracker.servers.base import Environ, Refusal
+from filetracker.servers.known import known
 from filetracker.servers.storage import Upload
 
 _GZIP_NAMES = ('gzip', 'x-gzip')
@@ -44,16 +44,13 @@ def version_parameter(environ: Environ) -> int | None:
 
     Raises :class:`~filetracker.errors.InvalidName`.
     """
-    query = environ.get('QUERY_STRING', '')
-    return _known_version(query) if len(query) <= _KNOWN_SIZE else _version(query)
+    return _version(environ.get('QUERY_STRING', ''))
 
 
+@known(_KNOWN_VERSIONS, _KNOWN_SIZE)
 def _version(query: str) -> int | None:
     values = parse_qs(query, keep_blank_values=True).get(protocol.VERSION_PARAMETER)
     return protocol.parse_date(values[0]) if values and values[0] else None
-
-
-_known_version = functools.lru_cache(_KNOWN_VERSIONS)(_version)
 
 
 def required_version(environ: Environ) -> int:

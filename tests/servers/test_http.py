@@ -146,12 +146,12 @@ def test_heads_of_errors_are_not_kept() -> None:
 @pytest.mark.parametrize('size, kept', [(20, 1), (50_000, 0)])
 def test_long_names_of_fields_are_not_kept(size: int, kept: int) -> None:
     name = 'x' * size
-    before = http_head._known_key.cache_info().currsize
+    before = http_head._key.cache_info().currsize
 
     head = http_head.parse_head(b'GET / HTTP/1.0\r\n%b: 1\r\n\r\n' % name.encode())
 
     assert head.environ['HTTP_' + name.upper()] == '1'
-    assert http_head._known_key.cache_info().currsize == before + kept
+    assert http_head._key.cache_info().currsize == before + kept
 
 
 def test_the_second_of_two_small_sends_does_not_wait_for_the_peer() -> None:
